@@ -1,0 +1,14 @@
+/* clock.h - seconds on the monotonic clock: for cost, progress and time limits, never for results. */
+#ifndef COLA_CLOCK_H
+#define COLA_CLOCK_H
+
+#include <time.h>
+
+static inline double cola_clock_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,88 @@
+/* model.h - a Hugging Face model directory, checked and mapped: config.json and *.safetensors.
+ *
+ *     struct cola_model *model;
+ *     COLA_TRY(cola_model_open("models/SmolLM2-135M-Instruct", &model));
+ *     const struct cola_tensor *q = cola_model_weight(model, 3, COLA_WEIGHT_Q);      [H*d, D], borrowed
+ *     cola_model_close(model);
+ *
+ * Reads both spellings of config.json (transformers 4: rope_theta, rope_scaling, torch_dtype; 5:
+ * rope_parameters, dtype). Every tensor the architecture needs is present with the right shape and dtype, and
+ * none is left over, or opening fails naming file and tensor. Files are mapped read-only, so ranks of one
+ * node share the pages; they must not change while open. Thread-safe after opening. Knows nothing of engines.
+ */
+#ifndef COLA_MODEL_H
+#define COLA_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cola/hash.h"
+#include "cola/status.h"
+
+enum cola_dtype { COLA_F32 = 0, COLA_BF16 = 1, COLA_F16 = 2 };
+
+struct cola_tensor {
+    const void *data; /* host, little-endian, row major; any alignment of its dtype */
+    enum cola_dtype dtype;
+    uint32_t n_dims;
+    uint64_t shape[2]; /* product weights: [out, in] as Hugging Face stores them */
+};
+
+enum cola_rope_scaling { COLA_ROPE_PLAIN = 0, COLA_ROPE_LLAMA3 = 1 };
+
+struct cola_rope {
+    double theta;
+    enum cola_rope_scaling scaling;
+    double factor, low_freq_factor, high_freq_factor; /* llama3 */
+    uint32_t original_max_positions;                  /* llama3 */
+};
+
+/* Shapes by the alphabet of engine.h: L layers, D hidden, H query heads, G key/value heads, d head size,
+ * F feed-forward, V vocabulary. */
+struct cola_model_config {
+    char model_type[32]; /* "llama" */
+    uint32_t n_layers, n_hidden, n_heads, n_kv_heads, head_size, n_ff, n_vocab, max_positions;
+    float norm_eps;
+    struct cola_rope rope;
+    bool tied_head; /* the head's weight is the embedding's */
+};
+
+enum cola_weight {                                 /* of one layer */
+                   COLA_WEIGHT_ATTENTION_NORM = 0, /* [D] */
+                   COLA_WEIGHT_Q,                  /* [H*d, D] */
+                   COLA_WEIGHT_K,                  /* [G*d, D] */
+                   COLA_WEIGHT_V,                  /* [G*d, D] */
+                   COLA_WEIGHT_O,                  /* [D, H*d] */
+                   COLA_WEIGHT_MLP_NORM,           /* [D] */
+                   COLA_WEIGHT_GATE,               /* [F, D] */
+                   COLA_WEIGHT_UP,                 /* [F, D] */
+                   COLA_WEIGHT_DOWN,               /* [D, F] */
+                   COLA_N_WEIGHTS
+};
+
+struct cola_model;
+
+enum cola_status cola_model_open(const char *dir, struct cola_model **out);
+void cola_model_close(struct cola_model *model); /* NULL allowed */
+
+const struct cola_model_config *cola_model_config(const struct cola_model *model);
+const struct cola_tensor *cola_model_embedding(const struct cola_model *model);  /* [V, D] */
+const struct cola_tensor *cola_model_final_norm(const struct cola_model *model); /* [D] */
+const struct cola_tensor *cola_model_head(const struct cola_model *model); /* [V, D], the embedding if tied */
+/* NULL where the architecture has no such weight (a bias that is not there). */
+const struct cola_tensor *cola_model_weight(const struct cola_model *model, uint32_t layer,
+                                            enum cola_weight weight);
+
+uint64_t cola_model_n_parameters(const struct cola_model *model);
+
+/* Hash over config values and every tensor's name, dtype, shape and bytes in canonical order (sharding does
+ * not matter); computed at the first call (reads all weights), then remembered. Not thread-safe at the first
+ * call. */
+enum cola_status cola_model_fingerprint(struct cola_model *model, char text[COLA_HASH_TEXT]);
+
+/* Widens element i of a tensor: exact for every dtype. */
+float cola_tensor_at(const struct cola_tensor *tensor, uint64_t i);
+/* Widens n elements from `first` into out. */
+void cola_tensor_widen(const struct cola_tensor *tensor, uint64_t first, uint64_t n, float *out);
+
+#endif

@@ -1,0 +1,79 @@
+/* search.h - the search of one sample as ask/tell: a function of (sample key, options, results) alone.
+ *
+ *     struct cola_search *s;
+ *     COLA_TRY(cola_search_create(&options, n_model_layers, sample_index, &s));
+ *     uint32_t ticket; struct cola_chain chain;
+ *     while (cola_search_ask(s, &ticket, &chain) == COLA_ASK_CHAIN)      chain is borrowed until the next
+ * call cola_search_tell(s, ticket, evaluate(chain)); for (uint32_t i = 0; i < cola_search_n_nodes(s); i++)
+ * cola_search_node(s, i, &node); cola_search_destroy(s);
+ *
+ * No MPI, no I/O, no clock, no model. ask gives WAIT while a ticket is out that the next step depends on.
+ * Node 0 is the base chain; nodes are in order of creation, which is the order of their evaluation. */
+#ifndef COLA_SEARCH_H
+#define COLA_SEARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cola/chain.h"
+#include "cola/status.h"
+#include "cola/task.h" /* struct cola_verdict */
+
+enum cola_space { COLA_SPACE_BOTH = 0, COLA_SPACE_SKIP = 1, COLA_SPACE_REPEAT = 2 };
+
+/* A policy is a small table of functions (src/search/policy.h); its numbers are here. */
+struct cola_search_options {
+    const char *policy; /* "cola", "random"; a name from cola_policy_names() */
+    uint64_t seed;
+    uint32_t n_simulations; /* the base chain's evaluation is the first */
+    enum cola_space space;
+    uint32_t max_skip;  /* skip blocks of 1 .. max_skip */
+    uint32_t max_block; /* repeat blocks of 1 .. max_block ... */
+    uint32_t max_times; /* ... another 1 .. max_times times */
+    double min_length;  /* bounds on the chain's length as multiples of L: ceil(min L) .. floor(max L) */
+    double max_length;
+    double exploration;    /* c */
+    double length_penalty; /* lambda */
+    double epsilon;        /* probability of expanding an inner node */
+};
+
+/* Fills options with a preset's numbers (seed 0, space both); COLA_ERR_USAGE lists the presets. */
+enum cola_status cola_search_preset(const char *preset, struct cola_search_options *options);
+const char *cola_search_preset_names(void); /* "cola|random", for help texts */
+
+enum cola_ask { COLA_ASK_CHAIN, COLA_ASK_WAIT, COLA_ASK_DONE };
+
+struct cola_search;
+
+enum cola_status cola_search_create(const struct cola_search_options *options, uint32_t n_model_layers,
+                                    uint32_t sample, struct cola_search **out);
+void cola_search_destroy(struct cola_search *search); /* NULL allowed */
+
+/* The next chain to evaluate. *ticket names it in tell. Running out of memory ends the search early with
+ * cola_search_failed true: it is never a result. */
+enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain);
+void cola_search_tell(struct cola_search *search, uint32_t ticket, const struct cola_verdict *verdict);
+bool cola_search_failed(const struct cola_search *search);
+
+struct cola_node_view {
+    struct cola_chain chain; /* borrowed from the search */
+    struct cola_edit edit;   /* how it came from its parent */
+    int32_t parent;          /* node index, -1 for the base */
+    uint32_t depth;          /* edits from the base along the tree: base 0 */
+    uint32_t simulation;     /* 0-based simulation that evaluated it */
+    uint32_t n_visits;       /* simulations through it, its own included */
+    double total_reward;     /* of those */
+    float reward;            /* its own evaluation's */
+    int32_t prediction;
+};
+
+uint32_t cola_search_n_nodes(const struct cola_search *search); /* evaluated nodes: all but one waiting */
+void cola_search_node(const struct cola_search *search, uint32_t index, struct cola_node_view *out);
+uint32_t cola_search_n_simulations(const struct cola_search *search); /* done so far */
+uint64_t cola_search_bytes(const struct cola_search *search);         /* memory held */
+
+/* Marks the Pareto front of (reward up, length down): on_front[n_nodes]. A node is on it if no other has at
+ * least its reward and at most its length with one of them better; of equals the older stays. */
+void cola_search_front(const struct cola_search *search, bool *on_front);
+
+#endif

@@ -1,0 +1,37 @@
+/* memory.c - aligned allocation with overflow checks and an error text. */
+#include "cola/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGNMENT = 64 };
+
+enum cola_status cola_alloc(void **out, size_t n, size_t size, const char *what)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
+        return cola_fail(COLA_ERR_MEMORY, "%s: %zu items of %zu bytes do not fit an address", what, n, size);
+    bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (bytes == 0) bytes = ALIGNMENT;
+    void *memory = aligned_alloc(ALIGNMENT, bytes);
+    if (!memory) return cola_fail(COLA_ERR_MEMORY, "%s: out of memory for %zu bytes", what, bytes);
+    memset(memory, 0, bytes);
+    *out = memory;
+    return COLA_OK;
+}
+
+enum cola_status cola_grow(void **items, size_t *room, size_t n, size_t size, const char *what)
+{
+    if (n <= *room) return COLA_OK;
+    size_t new_room = *room + *room / 2;
+    if (new_room < n) new_room = n;
+    if (new_room < 8) new_room = 8;
+    void *memory;
+    COLA_TRY(cola_alloc(&memory, new_room, size, what));
+    if (*items) memcpy(memory, *items, *room * size);
+    free(*items);
+    *items = memory;
+    *room = new_room;
+    return COLA_OK;
+}

@@ -1,0 +1,155 @@
+/* threads.c - the pool of threads.h: one generation counter that workers wait on, one task counter they draw
+ * from.
+ *
+ * A worker that finds no new generation spins SPIN_CHECKS times, then sleeps on a condition variable; so an
+ * engine with back-to-back loops never sleeps in between, and a waiting rank does not take a core from
+ * another. */
+#include "cola/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "cola/memory.h"
+
+enum { SPIN_CHECKS = 2000 }; /* about 20 us of pause instructions */
+
+struct cola_threads {
+    uint32_t n_threads;
+    pthread_t *thread; /* [n_threads - 1] */
+    uint32_t n_started;
+    pthread_mutex_t mutex;
+    pthread_cond_t begin, end;
+    atomic_uint generation, n_running; /* n_running: pool threads still inside the present loop */
+    atomic_uint next_task, next_name;
+    atomic_bool stop;
+    uint32_t n_tasks;
+    cola_task_fn *task;
+    void *context;
+};
+
+static void pause_briefly(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void draw_tasks(struct cola_threads *pool, uint32_t thread)
+{
+    for (;;) {
+        uint32_t task = atomic_fetch_add(&pool->next_task, 1);
+        if (task >= pool->n_tasks) return;
+        pool->task(pool->context, task, thread);
+    }
+}
+
+static bool wait_for_begin(struct cola_threads *pool, unsigned seen)
+{
+    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->generation) == seen; i++) pause_briefly();
+    if (atomic_load(&pool->generation) == seen) {
+        pthread_mutex_lock(&pool->mutex);
+        while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->begin, &pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+    return !atomic_load(&pool->stop);
+}
+
+static void *thread_main(void *argument)
+{
+    struct cola_threads *pool = argument;
+    uint32_t thread = atomic_fetch_add(&pool->next_name, 1);
+    for (unsigned seen = 0; wait_for_begin(pool, seen);) {
+        seen++;
+        draw_tasks(pool, thread);
+        if (atomic_fetch_sub(&pool->n_running, 1) == 1) {
+            pthread_mutex_lock(&pool->mutex);
+            pthread_cond_signal(&pool->end);
+            pthread_mutex_unlock(&pool->mutex);
+        }
+    }
+    return NULL;
+}
+
+static void begin_generation(struct cola_threads *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    atomic_fetch_add(&pool->generation, 1);
+    pthread_cond_broadcast(&pool->begin);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+void cola_threads_run(struct cola_threads *pool, uint32_t n_tasks, cola_task_fn *task, void *context)
+{
+    if (pool->n_threads == 1 || n_tasks <= 1) {
+        for (uint32_t i = 0; i < n_tasks; i++) task(context, i, 0);
+        return;
+    }
+    pool->n_tasks = n_tasks;
+    pool->task = task;
+    pool->context = context;
+    atomic_store(&pool->next_task, 0);
+    atomic_store(&pool->n_running, pool->n_threads - 1);
+    begin_generation(pool);
+    draw_tasks(pool, 0);
+    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->n_running); i++) pause_briefly();
+    if (atomic_load(&pool->n_running)) {
+        pthread_mutex_lock(&pool->mutex);
+        while (atomic_load(&pool->n_running)) pthread_cond_wait(&pool->end, &pool->mutex);
+        pthread_mutex_unlock(&pool->mutex);
+    }
+}
+
+uint32_t cola_threads_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0 || CPU_COUNT(&set) < 1) return 1;
+    return (uint32_t)CPU_COUNT(&set);
+}
+
+uint32_t cola_threads_count(const struct cola_threads *pool)
+{
+    return pool->n_threads;
+}
+
+enum cola_status cola_threads_create(uint32_t n_threads, struct cola_threads **out)
+{
+    struct cola_threads *pool;
+    COLA_TRY(cola_alloc((void **)&pool, 1, sizeof *pool, "threads"));
+    pool->n_threads = n_threads ? n_threads : cola_threads_cores();
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->begin, NULL);
+    pthread_cond_init(&pool->end, NULL);
+    atomic_store(&pool->next_name, 1); /* 0 is the caller */
+    enum cola_status status =
+        cola_alloc((void **)&pool->thread, pool->n_threads, sizeof *pool->thread, "threads");
+    while (status == COLA_OK && pool->n_started + 1 < pool->n_threads) {
+        int error = pthread_create(&pool->thread[pool->n_started], NULL, thread_main, pool);
+        if (error)
+            status = cola_fail(COLA_ERR_MEMORY, "threads: cannot start thread %u (error %d)", pool->n_started,
+                               error);
+        else
+            pool->n_started++;
+    }
+    if (status != COLA_OK) {
+        cola_threads_destroy(pool);
+        return status;
+    }
+    *out = pool;
+    return COLA_OK;
+}
+
+void cola_threads_destroy(struct cola_threads *pool)
+{
+    if (!pool) return;
+    atomic_store(&pool->stop, true);
+    begin_generation(pool);
+    for (uint32_t i = 0; i < pool->n_started; i++) pthread_join(pool->thread[i], NULL);
+    pthread_cond_destroy(&pool->begin);
+    pthread_cond_destroy(&pool->end);
+    pthread_mutex_destroy(&pool->mutex);
+    free(pool->thread);
+    free(pool);
+}
