@@ -27,7 +27,7 @@ enum cola_status cola_grow(void **items, size_t *room, size_t n, size_t size, co
     size_t new_room = *room + *room / 2;
     if (new_room < n) new_room = n;
     if (new_room < 8) new_room = 8;
-    void *memory;
+    void *memory = NULL;
     COLA_TRY(cola_alloc(&memory, new_room, size, what));
     if (*items) memcpy(memory, *items, *room * size);
     free(*items);
