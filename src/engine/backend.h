@@ -1,0 +1,115 @@
+/* backend.h - what a device can do: one table of primitive operations, filled by ref, cpu (and later cuda).
+ *
+ * The engine's layer plan (layer.c) and scoring (score.c) are written once over this table. A `float *`
+ * marked "device" is memory of the back end: for ref and cpu it is host memory, for cuda it is not, so only
+ * the table's functions read it; the engine does pointer arithmetic on whole rows, no more. Tables of tokens,
+ * rows, positions and spans are host memory, read before the call returns. Every operation is defined bit by
+ * bit in docs/numerics.md under the paragraph named beside it; all back ends of the f32 mode give the same
+ * bytes. Shapes by the alphabet of engine.h. */
+#ifndef COLA_ENGINE_BACKEND_H
+#define COLA_ENGINE_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cola/model.h"
+#include "cola/status.h"
+
+struct cola_device; /* an open back end: threads or a GPU, and its scratch memory */
+struct cola_matrix; /* a weight [M, K] in the back end's own layout */
+
+struct cola_device_options {
+    const char *isa;    /* cpu: "auto", "avx2", "avx512" */
+    uint32_t n_threads; /* 0: all cores */
+};
+
+/* Query rows first_row .. first_row + n_rows - 1 of one sequence, in ascending position. Row r attends to
+ * n_prefix keys at key/value rows prefix_row.. (absolute positions 0 .. n_prefix - 1) and then to
+ * n_first + r keys at rows tail_row.. (positions n_prefix ..). A prompt has n_prefix = 0 and n_first = 1; a
+ * packed continuation has the prompt as its prefix; a decoding step has its own cached rows as the tail. */
+struct cola_span {
+    uint32_t first_row, n_rows;
+    uint32_t prefix_row, n_prefix;
+    uint32_t tail_row, n_first; /* n_first >= 1 */
+};
+
+struct cola_attention {
+    const float *q;                          /* device [n query rows, H*d], rotated */
+    const float *k, *v;                      /* device [n key rows, G*d], k rotated */
+    float *out;                              /* device [n query rows, H*d] */
+    uint32_t n_heads, n_kv_heads, head_size; /* H, G, d */
+    float scale;                             /* on the scores: 1/sqrt(d) */
+    const struct cola_span *span;            /* host [n_spans] */
+    uint32_t n_spans;
+};
+
+/* What the logits of one row are reduced to, on the host. */
+struct cola_logits {
+    float max, sum; /* max over V; sum of exp(x - max) */
+    int32_t argmax; /* ties to the lower id */
+};
+struct cola_pick {
+    uint32_t row;
+    int32_t token;
+}; /* one logit to read */
+
+struct cola_backend {
+    const char *name;
+    const char *numerics_id;
+
+    enum cola_status (*open)(const struct cola_device_options *options, struct cola_device **out);
+    void (*close)(struct cola_device *device);
+    void (*describe)(const struct cola_device *device, char *text, size_t n_text); /* "avx512, 2 threads" */
+
+    /* Memory. allocate: n zeroed floats. upload: host to device; download: device to host, waits. */
+    enum cola_status (*allocate)(struct cola_device *device, size_t n, const char *what, float **out);
+    void (*release)(struct cola_device *device, float *memory);
+    enum cola_status (*upload)(struct cola_device *device, const float *host, size_t n, float *out);
+    enum cola_status (*download)(struct cola_device *device, const float *memory, size_t n, float *host);
+
+    /* Weights: [M, K] as Hugging Face stores them, widened exactly to f32. */
+    enum cola_status (*load_matrix)(struct cola_device *device, const struct cola_tensor *tensor,
+                                    struct cola_matrix **out);
+    void (*release_matrix)(struct cola_device *device, struct cola_matrix *matrix);
+
+    /* out[i, :] = table[token[i], :]; table [V, D] stays where the model has it. docs/numerics.md,
+     * "Embedding" */
+    enum cola_status (*embed)(struct cola_device *device, const struct cola_tensor *table,
+                              const int32_t *token, uint32_t n_rows, float *out);
+    /* out[i, :] = in[row[i], :], and out[row[i], :] = in[i, :]; width floats a row; out is not in. */
+    enum cola_status (*gather)(struct cola_device *device, const float *in, const uint32_t *row,
+                               uint32_t n_rows, uint32_t width, float *out);
+    enum cola_status (*scatter)(struct cola_device *device, const float *in, const uint32_t *row,
+                                uint32_t n_rows, uint32_t width, float *out);
+    /* "Norm": x, out [N, width], weight [width] */
+    enum cola_status (*norm)(struct cola_device *device, const float *x, const float *weight, float eps,
+                             uint32_t n_rows, uint32_t width, float *out);
+    /* "Product": out [N, M] = x [N, K] times matrix^T; add: out += that. x is not out. */
+    enum cola_status (*product)(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
+                                uint32_t n_rows, bool add, float *out);
+    /* "Rotation": x [N, n_heads*d] in place; table [positions, d]: d/2 cosines, then d/2 sines of each
+     * position */
+    enum cola_status (*rotate)(struct cola_device *device, float *x, const float *table,
+                               const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
+                               uint32_t head_size);
+    /* "Attention" */
+    enum cola_status (*attention)(struct cola_device *device, const struct cola_attention *attention);
+    /* "Gate": out = silu(gate) * up, all [N, F]; out may be gate */
+    enum cola_status (*gate)(struct cola_device *device, const float *gate, const float *up, uint32_t n_rows,
+                             uint32_t width, float *out);
+    /* "Logits": reduces logits [N, V] to logit[N] and reads n_picks single values; host outputs, waits. */
+    enum cola_status (*reduce_logits)(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                      uint32_t n_vocab, struct cola_logits *logit,
+                                      const struct cola_pick *pick, uint32_t n_picks, float *picked);
+};
+
+/* The back end of that name; "auto": the fastest that this machine can run. COLA_ERR_UNSUPPORTED names those
+ * built. */
+enum cola_status cola_backend_find(const char *name, const struct cola_backend **out);
+const char *cola_backend_names(void); /* "ref cpu" */
+
+extern const struct cola_backend cola_backend_ref;
+extern const struct cola_backend cola_backend_cpu;
+
+#endif

@@ -1,0 +1,259 @@
+/* ref.c - the reference back end: docs/numerics.md written down in plain C, one thread, loops in the order of
+ * the definition. The oracle for every other back end; always built. Clarity before speed; the only
+ * concession is that the product's inner loop runs over columns (each column's own sum is still one fmaf per
+ * ascending k). */
+#include <stdlib.h>
+
+#include "cola/memory.h"
+#include "engine/backend.h"
+#include "engine/numerics.h"
+
+struct cola_device {
+    float *score;
+    size_t score_room;
+}; /* attention scores of one row */
+
+struct cola_matrix {
+    uint32_t n_out, n_in; /* M, K */
+    float *transposed;    /* [K, M] */
+};
+
+static enum cola_status ref_open(const struct cola_device_options *options, struct cola_device **out)
+{
+    (void)options;
+    return cola_alloc((void **)out, 1, sizeof **out, "ref back end");
+}
+
+static void ref_close(struct cola_device *device)
+{
+    if (device) free(device->score);
+    free(device);
+}
+
+static void ref_describe(const struct cola_device *device, char *text, size_t n_text)
+{
+    (void)device;
+    if (n_text >= sizeof "plain C, 1 thread") memcpy(text, "plain C, 1 thread", sizeof "plain C, 1 thread");
+}
+
+static enum cola_status ref_allocate(struct cola_device *device, size_t n, const char *what, float **out)
+{
+    (void)device;
+    return cola_alloc((void **)out, n, sizeof **out, what);
+}
+
+static void ref_release(struct cola_device *device, float *memory)
+{
+    (void)device;
+    free(memory);
+}
+
+static enum cola_status ref_copy(struct cola_device *device, const float *from, size_t n, float *to)
+{
+    (void)device;
+    memcpy(to, from, n * sizeof *to);
+    return COLA_OK;
+}
+
+static void ref_release_matrix(struct cola_device *device, struct cola_matrix *matrix)
+{
+    (void)device;
+    if (matrix) free(matrix->transposed);
+    free(matrix);
+}
+
+static enum cola_status ref_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
+                                        struct cola_matrix **out)
+{
+    struct cola_matrix *matrix = NULL;
+    COLA_TRY(cola_alloc((void **)&matrix, 1, sizeof *matrix, "weight"));
+    size_t m = tensor->shape[0], k = tensor->shape[1];
+    matrix->n_out = (uint32_t)m;
+    matrix->n_in = (uint32_t)k;
+    enum cola_status status = cola_alloc((void **)&matrix->transposed, m * k, sizeof(float), "weight");
+    if (status != COLA_OK) {
+        ref_release_matrix(device, matrix);
+        return status;
+    }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < k; j++) matrix->transposed[j * m + i] = cola_tensor_at(tensor, i * k + j);
+    *out = matrix;
+    return COLA_OK;
+}
+
+static enum cola_status ref_embed(struct cola_device *device, const struct cola_tensor *table,
+                                  const int32_t *token, uint32_t n_rows, float *out)
+{
+    (void)device;
+    uint64_t width = table->shape[1];
+    for (uint32_t i = 0; i < n_rows; i++)
+        for (uint64_t j = 0; j < width; j++)
+            out[i * width + j] = cola_tensor_at(table, (uint64_t)token[i] * width + j);
+    return COLA_OK;
+}
+
+static enum cola_status ref_gather(struct cola_device *device, const float *in, const uint32_t *row,
+                                   uint32_t n_rows, uint32_t width, float *out)
+{
+    (void)device;
+    for (uint32_t i = 0; i < n_rows; i++)
+        memcpy(out + (size_t)i * width, in + (size_t)row[i] * width, width * sizeof *out);
+    return COLA_OK;
+}
+
+static enum cola_status ref_scatter(struct cola_device *device, const float *in, const uint32_t *row,
+                                    uint32_t n_rows, uint32_t width, float *out)
+{
+    (void)device;
+    for (uint32_t i = 0; i < n_rows; i++)
+        memcpy(out + (size_t)row[i] * width, in + (size_t)i * width, width * sizeof *out);
+    return COLA_OK;
+}
+
+static enum cola_status ref_norm(struct cola_device *device, const float *x, const float *weight, float eps,
+                                 uint32_t n_rows, uint32_t width, float *out)
+{
+    (void)device;
+    for (uint32_t n = 0; n < n_rows; n++, x += width, out += width) {
+        float lane[COLA_LANES] = {0};
+        for (uint32_t i = 0; i < width; i++) lane[i % COLA_LANES] = fmaf(x[i], x[i], lane[i % COLA_LANES]);
+        float scale = 1.0f / sqrtf(cola_lane_sum(lane) / (float)width + eps);
+        for (uint32_t i = 0; i < width; i++) out[i] = (x[i] * scale) * weight[i];
+    }
+    return COLA_OK;
+}
+
+static enum cola_status ref_product(struct cola_device *device, const float *x,
+                                    const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out)
+{
+    enum { BLOCK = 128 }; /* columns whose sums stay in registers or first-level cache */
+    (void)device;
+    size_t m = matrix->n_out, k = matrix->n_in;
+    for (size_t n = 0; n < n_rows; n++)
+        for (size_t first = 0; first < m; first += BLOCK) {
+            size_t width = m - first < BLOCK ? m - first : BLOCK;
+            float sum[BLOCK] = {0};
+            for (size_t i = 0; i < k; i++) {
+                const float *weight = matrix->transposed + i * m + first;
+                for (size_t j = 0; j < width; j++) sum[j] = fmaf(x[n * k + i], weight[j], sum[j]);
+            }
+            float *to = out + n * m + first;
+            for (size_t j = 0; j < width; j++) to[j] = add ? to[j] + sum[j] : sum[j];
+        }
+    return COLA_OK;
+}
+
+static enum cola_status ref_rotate(struct cola_device *device, float *x, const float *table,
+                                   const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
+                                   uint32_t head_size)
+{
+    (void)device;
+    uint32_t half = head_size / 2;
+    for (uint32_t n = 0; n < n_rows; n++) {
+        const float *cosine = table + (size_t)position[n] * head_size, *sine = cosine + half;
+        for (uint32_t h = 0; h < n_heads; h++, x += head_size)
+            for (uint32_t i = 0; i < half; i++) {
+                float a = x[i], b = x[i + half];
+                x[i] = fmaf(a, cosine[i], -(b * sine[i]));
+                x[i + half] = fmaf(b, cosine[i], a * sine[i]);
+            }
+    }
+    return COLA_OK;
+}
+
+/* One query row and head over n_keys keys; row j of keys and values is key_row(j). */
+static void attend(const struct cola_attention *a, const struct cola_span *span, uint32_t query,
+                   uint32_t head, uint32_t n_keys, float *score)
+{
+    uint32_t d = a->head_size, kv_head = head / (a->n_heads / a->n_kv_heads);
+    size_t q_at = ((size_t)query * a->n_heads + head) * d, kv_width = (size_t)a->n_kv_heads * d;
+    const float *k = a->k + (size_t)kv_head * d, *v = a->v + (size_t)kv_head * d;
+    float max = -INFINITY, lane[COLA_LANES] = {0};
+    for (uint32_t j = 0; j < n_keys; j++) {
+        size_t row = j < span->n_prefix ? span->prefix_row + j : span->tail_row + (j - span->n_prefix);
+        float dot = 0;
+        for (uint32_t i = 0; i < d; i++) dot = fmaf(a->q[q_at + i], k[row * kv_width + i], dot);
+        score[j] = dot * a->scale;
+        max = score[j] > max ? score[j] : max;
+    }
+    for (uint32_t j = 0; j < n_keys; j++) {
+        score[j] = cola_exp(score[j] - max);
+        lane[j % COLA_LANES] = lane[j % COLA_LANES] + score[j];
+    }
+    float inverse = 1.0f / cola_lane_sum(lane);
+    for (uint32_t i = 0; i < d; i++) {
+        float sum = 0;
+        for (uint32_t j = 0; j < n_keys; j++) {
+            size_t row = j < span->n_prefix ? span->prefix_row + j : span->tail_row + (j - span->n_prefix);
+            sum = fmaf(score[j], v[row * kv_width + i], sum);
+        }
+        a->out[q_at + i] = sum * inverse;
+    }
+}
+
+static enum cola_status ref_attention(struct cola_device *device, const struct cola_attention *a)
+{
+    for (uint32_t s = 0; s < a->n_spans; s++) {
+        const struct cola_span *span = &a->span[s];
+        for (uint32_t r = 0; r < span->n_rows; r++) {
+            uint32_t n_keys = span->n_prefix + span->n_first + r;
+            COLA_TRY(cola_grow((void **)&device->score, &device->score_room, n_keys, sizeof(float),
+                               "attention scores"));
+            for (uint32_t head = 0; head < a->n_heads; head++)
+                attend(a, span, span->first_row + r, head, n_keys, device->score);
+        }
+    }
+    return COLA_OK;
+}
+
+static enum cola_status ref_gate(struct cola_device *device, const float *gate, const float *up,
+                                 uint32_t n_rows, uint32_t width, float *out)
+{
+    (void)device;
+    for (size_t i = 0; i < (size_t)n_rows * width; i++)
+        out[i] = gate[i] / (1.0f + cola_exp(-gate[i])) * up[i];
+    return COLA_OK;
+}
+
+static enum cola_status ref_reduce_logits(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                          uint32_t n_vocab, struct cola_logits *logit,
+                                          const struct cola_pick *pick, uint32_t n_picks, float *picked)
+{
+    (void)device;
+    for (uint32_t n = 0; n < n_rows; n++) {
+        const float *x = logits + (size_t)n * n_vocab;
+        float max = -INFINITY, lane[COLA_LANES] = {0};
+        int32_t argmax = 0;
+        for (uint32_t i = 0; i < n_vocab; i++)
+            if (x[i] > max) max = x[i], argmax = (int32_t)i;
+        for (uint32_t i = 0; i < n_vocab; i++)
+            lane[i % COLA_LANES] = lane[i % COLA_LANES] + cola_exp(x[i] - max);
+        logit[n] = (struct cola_logits){.max = max, .sum = cola_lane_sum(lane), .argmax = argmax};
+    }
+    for (uint32_t i = 0; i < n_picks; i++)
+        picked[i] = logits[(size_t)pick[i].row * n_vocab + (size_t)pick[i].token];
+    return COLA_OK;
+}
+
+const struct cola_backend cola_backend_ref = {
+    .name = "ref",
+    .numerics_id = COLA_NUMERICS_F32,
+    .open = ref_open,
+    .close = ref_close,
+    .describe = ref_describe,
+    .allocate = ref_allocate,
+    .release = ref_release,
+    .upload = ref_copy,
+    .download = ref_copy,
+    .load_matrix = ref_load_matrix,
+    .release_matrix = ref_release_matrix,
+    .embed = ref_embed,
+    .gather = ref_gather,
+    .scatter = ref_scatter,
+    .norm = ref_norm,
+    .product = ref_product,
+    .rotate = ref_rotate,
+    .attention = ref_attention,
+    .gate = ref_gate,
+    .reduce_logits = ref_reduce_logits,
+};
