@@ -55,7 +55,10 @@ struct cola_tasks_info {
     char tokenizer_fingerprint[COLA_HASH_TEXT]; /* of the model directory's tokenizer, "" unknown */
     enum cola_score_rule rule;
     uint32_t n_samples;
-    int32_t max_token; /* largest token id: must be < V of the model */
+    int32_t max_token;         /* largest token id: must be < V of the model */
+    uint32_t max_new_tokens;   /* generate: most tokens of an answer; else 0 */
+    const int32_t *stop_token; /* [n_stop_tokens] generate: tokens that end an answer */
+    uint32_t n_stop_tokens;
 };
 
 struct cola_tasks;
@@ -68,8 +71,12 @@ struct cola_text cola_tasks_id(const struct cola_tasks *tasks, uint32_t index); 
 struct cola_text cola_tasks_question(const struct cola_tasks *tasks,
                                      uint32_t index); /* empty if not stored */
 struct cola_text cola_tasks_choice(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate);
+struct cola_text cola_tasks_label(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate);
+struct cola_text cola_tasks_token_bytes(const struct cola_tasks *tasks,
+                                        int32_t token); /* empty without a vocabulary */
 
-/* What an evaluation means for a search that looks for candidate `target`. */
+/* What an evaluation means for a search that looks for candidate `target`. Rule generate: prediction -1,
+ * since an answer of tokens needs a grader. */
 struct cola_verdict {
     int32_t
         prediction; /* candidate with the largest score, ties to the lower index; -1: non-finite, failed */

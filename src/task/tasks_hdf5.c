@@ -1,0 +1,387 @@
+/* tasks_hdf5.c - opens a tasks.h5 (docs/format-tasks.md), checks everything, and hands out samples that point
+ * into its columns. First every data set is loaded by one table, then the ragged columns are checked by
+ * another, then the rules of the format; only then are samples built. Judges nothing (judge.c), interprets no
+ * text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cola/memory.h"
+#include "cola/task.h"
+#include "task/h5.h"
+
+enum column {
+    ID_VALUES,
+    ID_OFFSETS,
+    PROMPT_VALUES,
+    PROMPT_OFFSETS,
+    GOLD,
+    CANDIDATE_OFFSETS,
+    TOKEN_VALUES,
+    TOKEN_OFFSETS,
+    N_BYTES,
+    LABEL_VALUES,
+    LABEL_OFFSETS,
+    QUESTION_VALUES,
+    QUESTION_OFFSETS,
+    CHOICE_VALUES,
+    CHOICE_OFFSETS,
+    VOCABULARY_VALUES, /* from here on optional */
+    VOCABULARY_OFFSETS,
+    N_COLUMNS
+};
+
+static const struct {
+    const char *name;
+    enum cola_h5_type type;
+} columns[N_COLUMNS] = {
+    [ID_VALUES] = {"samples/id_values", COLA_H5_U8},
+    [ID_OFFSETS] = {"samples/id_offsets", COLA_H5_U64},
+    [PROMPT_VALUES] = {"samples/prompt_values", COLA_H5_I32},
+    [PROMPT_OFFSETS] = {"samples/prompt_offsets", COLA_H5_U64},
+    [GOLD] = {"samples/gold", COLA_H5_I32},
+    [CANDIDATE_OFFSETS] = {"samples/candidate_offsets", COLA_H5_U64},
+    [TOKEN_VALUES] = {"candidates/token_values", COLA_H5_I32},
+    [TOKEN_OFFSETS] = {"candidates/token_offsets", COLA_H5_U64},
+    [N_BYTES] = {"candidates/n_bytes", COLA_H5_U32},
+    [LABEL_VALUES] = {"candidates/label_values", COLA_H5_U8},
+    [LABEL_OFFSETS] = {"candidates/label_offsets", COLA_H5_U64},
+    [QUESTION_VALUES] = {"texts/question_values", COLA_H5_U8},
+    [QUESTION_OFFSETS] = {"texts/question_offsets", COLA_H5_U64},
+    [CHOICE_VALUES] = {"texts/choice_values", COLA_H5_U8},
+    [CHOICE_OFFSETS] = {"texts/choice_offsets", COLA_H5_U64},
+    [VOCABULARY_VALUES] = {"vocabulary/values", COLA_H5_U8},
+    [VOCABULARY_OFFSETS] = {"vocabulary/offsets", COLA_H5_U64},
+};
+
+struct cola_tasks {
+    struct cola_tasks_info info;
+    char *path;
+    void *data[N_COLUMNS];
+    uint64_t n[N_COLUMNS];
+    uint64_t n_candidates;
+    struct cola_sample *sample;    /* [info.n_samples] */
+    struct cola_tokens *candidate; /* [n_candidates] */
+    int32_t *stop_token;           /* [info.n_stop_tokens] */
+};
+
+static const uint64_t *offsets_of(const struct cola_tasks *tasks, enum column column)
+{
+    return tasks->data[column];
+}
+
+/* --- loading ----------------------------------------------------------------------------------------------
+ */
+
+static enum cola_status load_columns(struct cola_tasks *tasks, const struct cola_h5 *file)
+{
+    for (int i = 0; i < N_COLUMNS; i++) {
+        if (i == VOCABULARY_VALUES && !cola_h5_has_group(file, "vocabulary")) break;
+        COLA_TRY(cola_h5_read(file, columns[i].name, columns[i].type, &tasks->data[i], &tasks->n[i]));
+    }
+    return COLA_OK;
+}
+
+static enum cola_status load_text(const struct cola_h5 *file, const char *key, bool required, char *to,
+                                  size_t room)
+{
+    char *text = NULL;
+    enum cola_status status = COLA_OK;
+    COLA_TRY(cola_h5_string(file, key, &text));
+    if (!text && required)
+        status = cola_fail(COLA_ERR_INPUT, "%s: attribute %s is missing", file->path, key);
+    else if (text && strlen(text) >= room)
+        status = cola_fail(COLA_ERR_INPUT, "%s: attribute %s: %zu bytes, at most %zu allowed", file->path,
+                           key, strlen(text), room - 1);
+    else
+        memcpy(to, text ? text : "", text ? strlen(text) + 1 : 1);
+    free(text);
+    return status;
+}
+
+static enum cola_status load_generate_settings(struct cola_tasks *tasks, const struct cola_h5 *file)
+{
+    int64_t *value = NULL;
+    uint64_t n = 0;
+    enum cola_status status = COLA_OK;
+    COLA_TRY_DONE(cola_h5_integers(file, "max_new_tokens", &value, &n));
+    if (n != 1 || value[0] < 1 || value[0] > INT32_MAX) {
+        status =
+            cola_fail(COLA_ERR_INPUT, "%s: attribute max_new_tokens: expected one number from 1, found %s",
+                      file->path, n == 1 ? "another" : "none or several");
+        goto done;
+    }
+    tasks->info.max_new_tokens = (uint32_t)value[0];
+    free(value);
+    value = NULL;
+    COLA_TRY_DONE(cola_h5_integers(file, "stop_tokens", &value, &n));
+    COLA_TRY_DONE(cola_alloc((void **)&tasks->stop_token, n, sizeof *tasks->stop_token, "stop tokens"));
+    for (uint64_t i = 0; i < n; i++) {
+        if (value[i] < 0 || value[i] > INT32_MAX) {
+            status = cola_fail(COLA_ERR_INPUT, "%s: attribute stop_tokens: %lld is no token id", file->path,
+                               (long long)value[i]);
+            goto done;
+        }
+        tasks->stop_token[i] = (int32_t)value[i];
+    }
+    tasks->info.stop_token = tasks->stop_token;
+    tasks->info.n_stop_tokens = (uint32_t)n;
+done:
+    free(value);
+    return status;
+}
+
+static enum cola_status load_attributes(struct cola_tasks *tasks, const struct cola_h5 *file)
+{
+    struct cola_tasks_info *info = &tasks->info;
+    char score[16], unused[COLA_HASH_TEXT];
+    COLA_TRY(load_text(file, "task", true, info->task, sizeof info->task));
+    COLA_TRY(load_text(file, "model_name", true, info->model_name, sizeof info->model_name));
+    COLA_TRY(load_text(file, "tokenizer_fingerprint", false, info->tokenizer_fingerprint,
+                       sizeof info->tokenizer_fingerprint));
+    COLA_TRY(load_text(file, "template_fingerprint", false, unused, sizeof unused));
+    COLA_TRY(load_text(file, "data_fingerprint", false, unused, sizeof unused));
+    COLA_TRY(load_text(file, "score", true, score, sizeof score));
+    int rule = 0;
+    while (rule < COLA_N_SCORE_RULES && strcmp(score, cola_score_rule_name[rule]) != 0) rule++;
+    if (rule == COLA_N_SCORE_RULES)
+        return cola_fail(COLA_ERR_INPUT, "%s: attribute score: '%s' is none of letter, loglik, generate",
+                         file->path, score);
+    info->rule = (enum cola_score_rule)rule;
+    return rule == COLA_SCORE_GENERATE ? load_generate_settings(tasks, file) : COLA_OK;
+}
+
+/* --- checks -----------------------------------------------------------------------------------------------
+ */
+
+static enum cola_status check_length(const struct cola_tasks *tasks, enum column column, uint64_t expected)
+{
+    if (tasks->n[column] == expected) return COLA_OK;
+    return cola_fail(COLA_ERR_INPUT, "%s: data set %s: expected %llu elements, found %llu", tasks->path,
+                     columns[column].name, (unsigned long long)expected,
+                     (unsigned long long)tasks->n[column]);
+}
+
+/* rows + 1 offsets from 0 to n_values, each row of shortest .. longest values. */
+static enum cola_status check_offsets(const struct cola_tasks *tasks, enum column column, uint64_t n_rows,
+                                      uint64_t n_values, uint64_t shortest, uint64_t longest)
+{
+    COLA_TRY(check_length(tasks, column, n_rows + 1));
+    const uint64_t *offset = offsets_of(tasks, column);
+    if (offset[0] != 0 || offset[n_rows] != n_values)
+        return cola_fail(COLA_ERR_INPUT,
+                         "%s: data set %s: expected 0 first and %llu last, found %llu and %llu", tasks->path,
+                         columns[column].name, (unsigned long long)n_values, (unsigned long long)offset[0],
+                         (unsigned long long)offset[n_rows]);
+    for (uint64_t i = 0; i < n_rows; i++)
+        if (offset[i + 1] < offset[i] || offset[i + 1] - offset[i] < shortest ||
+            offset[i + 1] - offset[i] > longest)
+            return cola_fail(COLA_ERR_INPUT,
+                             "%s: data set %s: row %llu goes from %llu to %llu, expected %llu to %llu values",
+                             tasks->path, columns[column].name, (unsigned long long)i,
+                             (unsigned long long)offset[i], (unsigned long long)offset[i + 1],
+                             (unsigned long long)shortest, (unsigned long long)longest);
+    return COLA_OK;
+}
+
+static enum cola_status check_shapes(struct cola_tasks *tasks)
+{
+    const uint64_t most = UINT32_MAX - 1, *n = tasks->n;
+    enum cola_score_rule rule = tasks->info.rule;
+    bool generate = rule == COLA_SCORE_GENERATE;
+    uint64_t n_samples = n[GOLD], m = n[N_BYTES], fewest = generate ? 0 : 1;
+    if (n_samples == 0 || n_samples > most || m > most)
+        return cola_fail(COLA_ERR_INPUT,
+                         "%s: data set samples/gold: %llu samples with %llu candidates, expected 1 to %llu",
+                         tasks->path, (unsigned long long)n_samples, (unsigned long long)m,
+                         (unsigned long long)most);
+    tasks->info.n_samples = (uint32_t)n_samples;
+    tasks->n_candidates = m;
+    COLA_TRY(check_offsets(tasks, ID_OFFSETS, n_samples, n[ID_VALUES], 0, most));
+    COLA_TRY(check_offsets(tasks, PROMPT_OFFSETS, n_samples, n[PROMPT_VALUES], 1, INT32_MAX));
+    COLA_TRY(check_offsets(tasks, CANDIDATE_OFFSETS, n_samples, m, fewest, INT32_MAX));
+    COLA_TRY(check_offsets(tasks, TOKEN_OFFSETS, m, n[TOKEN_VALUES], fewest,
+                           rule == COLA_SCORE_LETTER ? 1 : INT32_MAX));
+    COLA_TRY(check_offsets(tasks, LABEL_OFFSETS, m, n[LABEL_VALUES], 0, most));
+    COLA_TRY(check_offsets(tasks, QUESTION_OFFSETS, n_samples, n[QUESTION_VALUES], 0, most));
+    COLA_TRY(check_offsets(tasks, CHOICE_OFFSETS, m, n[CHOICE_VALUES], 0, most));
+    if (!tasks->data[VOCABULARY_OFFSETS]) return COLA_OK;
+    uint64_t n_vocabulary = n[VOCABULARY_OFFSETS];
+    if (n_vocabulary < 2 || n_vocabulary > INT32_MAX)
+        return cola_fail(COLA_ERR_INPUT, "%s: data set vocabulary/offsets: %llu elements are no vocabulary",
+                         tasks->path, (unsigned long long)n_vocabulary);
+    return check_offsets(tasks, VOCABULARY_OFFSETS, n_vocabulary - 1, n[VOCABULARY_VALUES], 0, most);
+}
+
+static enum cola_status check_tokens(struct cola_tasks *tasks, enum column column)
+{
+    const int32_t *token = tasks->data[column];
+    for (uint64_t i = 0; i < tasks->n[column]; i++) {
+        if (token[i] < 0)
+            return cola_fail(COLA_ERR_INPUT, "%s: data set %s: element %llu is %d, a token id is 0 or more",
+                             tasks->path, columns[column].name, (unsigned long long)i, token[i]);
+        if (token[i] > tasks->info.max_token) tasks->info.max_token = token[i];
+    }
+    return COLA_OK;
+}
+
+static enum cola_status check_values(struct cola_tasks *tasks)
+{
+    const int32_t *gold = tasks->data[GOLD];
+    const uint32_t *n_bytes = tasks->data[N_BYTES];
+    const uint64_t *first = offsets_of(tasks, CANDIDATE_OFFSETS);
+    COLA_TRY(check_tokens(tasks, PROMPT_VALUES));
+    COLA_TRY(check_tokens(tasks, TOKEN_VALUES));
+    for (uint64_t i = 0; i < tasks->info.n_samples; i++)
+        if (gold[i] < -1 || (gold[i] >= 0 && (uint64_t)gold[i] >= first[i + 1] - first[i]))
+            return cola_fail(
+                COLA_ERR_INPUT, "%s: data set samples/gold: sample %llu has %d, but %llu candidates",
+                tasks->path, (unsigned long long)i, gold[i], (unsigned long long)(first[i + 1] - first[i]));
+    for (uint64_t i = 0; i < tasks->n_candidates; i++)
+        if (n_bytes[i] == 0 && tasks->info.rule != COLA_SCORE_GENERATE)
+            return cola_fail(COLA_ERR_INPUT,
+                             "%s: data set candidates/n_bytes: element %llu is 0, expected 1 or more",
+                             tasks->path, (unsigned long long)i);
+    return COLA_OK;
+}
+
+/* --- building ---------------------------------------------------------------------------------------------
+ */
+
+static enum cola_status build_samples(struct cola_tasks *tasks)
+{
+    const uint64_t *first_token = offsets_of(tasks, TOKEN_OFFSETS),
+                   *first = offsets_of(tasks, CANDIDATE_OFFSETS),
+                   *first_prompt = offsets_of(tasks, PROMPT_OFFSETS);
+    COLA_TRY(
+        cola_alloc((void **)&tasks->candidate, tasks->n_candidates, sizeof *tasks->candidate, "candidates"));
+    COLA_TRY(cola_alloc((void **)&tasks->sample, tasks->info.n_samples, sizeof *tasks->sample, "samples"));
+    for (uint64_t i = 0; i < tasks->n_candidates; i++)
+        tasks->candidate[i] =
+            (struct cola_tokens){(const int32_t *)tasks->data[TOKEN_VALUES] + first_token[i],
+                                 (uint32_t)(first_token[i + 1] - first_token[i])};
+    for (uint32_t i = 0; i < tasks->info.n_samples; i++)
+        tasks->sample[i] = (struct cola_sample){
+            .index = i,
+            .prompt = (const int32_t *)tasks->data[PROMPT_VALUES] + first_prompt[i],
+            .n_prompt_tokens = (uint32_t)(first_prompt[i + 1] - first_prompt[i]),
+            .candidate = tasks->candidate + first[i],
+            .candidate_bytes = (const uint32_t *)tasks->data[N_BYTES] + first[i],
+            .n_candidates = (uint32_t)(first[i + 1] - first[i]),
+            .gold = ((const int32_t *)tasks->data[GOLD])[i],
+            .rule = tasks->info.rule,
+        };
+    return COLA_OK;
+}
+
+/* Over what a search reads, as numbers: independent of chunking, compression and byte order of the file. */
+static enum cola_status take_fingerprint(struct cola_tasks *tasks)
+{
+    static const enum column read_by_search[] = {PROMPT_VALUES, PROMPT_OFFSETS, GOLD,   CANDIDATE_OFFSETS,
+                                                 TOKEN_VALUES,  TOKEN_OFFSETS,  N_BYTES};
+    struct cola_hash *hash;
+    COLA_TRY(cola_hash_create(&hash));
+    cola_hash_string(hash, "cola-tasks 1");
+    cola_hash_string(hash, cola_score_rule_name[tasks->info.rule]);
+    for (size_t i = 0; i < sizeof read_by_search / sizeof *read_by_search; i++) {
+        enum column column = read_by_search[i];
+        cola_hash_u64(hash, tasks->n[column]);
+        cola_hash_bytes(hash, tasks->data[column],
+                        tasks->n[column] * cola_h5_type_bytes(columns[column].type)); /* little-endian host */
+    }
+    cola_hash_u64(hash, tasks->info.max_new_tokens);
+    cola_hash_u64(hash, tasks->info.n_stop_tokens);
+    if (tasks->stop_token)
+        cola_hash_bytes(hash, tasks->stop_token, tasks->info.n_stop_tokens * sizeof *tasks->stop_token);
+    cola_hash_text(hash, tasks->info.fingerprint);
+    cola_hash_destroy(hash);
+    return COLA_OK;
+}
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the fingerprint hashes numbers as they lie in memory");
+
+/* --- the public functions ---------------------------------------------------------------------------------
+ */
+
+enum cola_status cola_tasks_open(const char *path, struct cola_tasks **out)
+{
+    struct cola_h5 file = {.id = -1};
+    struct cola_tasks *tasks = NULL;
+    enum cola_status status = COLA_OK;
+    COLA_TRY_DONE(cola_h5_open(path, &file));
+    COLA_TRY_DONE(cola_alloc((void **)&tasks, 1, sizeof *tasks, "tasks"));
+    COLA_TRY_DONE(cola_alloc((void **)&tasks->path, strlen(path) + 1, 1, "tasks"));
+    memcpy(tasks->path, path, strlen(path));
+    COLA_TRY_DONE(cola_h5_check_filetype(&file, "cola-tasks", 1));
+    COLA_TRY_DONE(load_attributes(tasks, &file));
+    COLA_TRY_DONE(load_columns(tasks, &file));
+    COLA_TRY_DONE(check_shapes(tasks));
+    COLA_TRY_DONE(check_values(tasks));
+    COLA_TRY_DONE(build_samples(tasks));
+    COLA_TRY_DONE(take_fingerprint(tasks));
+    *out = tasks;
+    tasks = NULL;
+done:
+    cola_h5_close(&file);
+    cola_tasks_close(tasks);
+    return status;
+}
+
+void cola_tasks_close(struct cola_tasks *tasks)
+{
+    if (!tasks) return;
+    for (int i = 0; i < N_COLUMNS; i++) free(tasks->data[i]);
+    free(tasks->path);
+    free(tasks->sample);
+    free(tasks->candidate);
+    free(tasks->stop_token);
+    free(tasks);
+}
+
+const struct cola_tasks_info *cola_tasks_info(const struct cola_tasks *tasks)
+{
+    return &tasks->info;
+}
+
+const struct cola_sample *cola_tasks_sample(const struct cola_tasks *tasks, uint32_t index)
+{
+    return &tasks->sample[index];
+}
+
+static struct cola_text text_of(const struct cola_tasks *tasks, enum column values, enum column offsets,
+                                uint64_t row)
+{
+    const uint64_t *offset = offsets_of(tasks, offsets);
+    return (struct cola_text){(const char *)tasks->data[values] + offset[row], offset[row + 1] - offset[row]};
+}
+
+static uint64_t candidate_row(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
+{
+    return offsets_of(tasks, CANDIDATE_OFFSETS)[index] + candidate;
+}
+
+struct cola_text cola_tasks_id(const struct cola_tasks *tasks, uint32_t index)
+{
+    return text_of(tasks, ID_VALUES, ID_OFFSETS, index);
+}
+
+struct cola_text cola_tasks_question(const struct cola_tasks *tasks, uint32_t index)
+{
+    return text_of(tasks, QUESTION_VALUES, QUESTION_OFFSETS, index);
+}
+
+struct cola_text cola_tasks_choice(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
+{
+    return text_of(tasks, CHOICE_VALUES, CHOICE_OFFSETS, candidate_row(tasks, index, candidate));
+}
+
+struct cola_text cola_tasks_label(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
+{
+    return text_of(tasks, LABEL_VALUES, LABEL_OFFSETS, candidate_row(tasks, index, candidate));
+}
+
+struct cola_text cola_tasks_token_bytes(const struct cola_tasks *tasks, int32_t token)
+{
+    if (!tasks->data[VOCABULARY_OFFSETS] || token < 0 || (uint64_t)token + 1 >= tasks->n[VOCABULARY_OFFSETS])
+        return (struct cola_text){"", 0};
+    return text_of(tasks, VOCABULARY_VALUES, VOCABULARY_OFFSETS, (uint64_t)token);
+}
