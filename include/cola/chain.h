@@ -46,9 +46,9 @@ bool cola_chain_equal(const struct cola_chain *a, const struct cola_chain *b);
 uint64_t cola_chain_hash(const struct cola_chain *chain);
 
 /* Text: comma-separated items, each `5`, `0-4` (ascending run) or `(ITEMS)xR` (R passes in all, R >= 1; may
- * nest at most 8 deep). Blanks between items are allowed. Fills room (of n_room entries) and *out, which
- * borrows room. COLA_ERR_INPUT names the character position; nothing longer than 4 L is expanded, however
- * large R is. */
+ * nest at most 8 deep). Blanks around items are allowed. Fills room (of n_room entries) and *out, which
+ * borrows room. COLA_ERR_INPUT names the character, counted from 1; nothing longer than 4 L or the room is
+ * expanded, however large R is. */
 enum cola_status cola_chain_parse(const char *text, uint32_t n_model_layers, cola_layer *room, size_t n_room,
                                   struct cola_chain *out);
 
@@ -64,7 +64,8 @@ size_t cola_chain_print(const struct cola_chain *chain, char *text, size_t n_tex
 bool cola_chain_edit(const struct cola_chain *parent, const struct cola_edit *edit, uint32_t n_model_layers,
                      uint32_t min_layers, uint32_t max_layers, cola_layer *room, struct cola_chain *child);
 
-/* "skip 5..6" / "repeat 5..6 x3" (passes in all) / "base", NUL-terminated, for people. */
+/* "skip 5..6" / "repeat 5 x3" (positions; passes in all) / "base" for NONE, NUL-terminated, for people; cut
+ * and counted like snprintf. */
 size_t cola_edit_print(const struct cola_edit *edit, char *text, size_t n_text);
 
 #endif

@@ -2,10 +2,14 @@
  *
  *     struct cola_search *s;
  *     COLA_TRY(cola_search_create(&options, n_model_layers, sample_index, &s));
- *     uint32_t ticket; struct cola_chain chain;
- *     while (cola_search_ask(s, &ticket, &chain) == COLA_ASK_CHAIN)      chain is borrowed until the next
- * call cola_search_tell(s, ticket, evaluate(chain)); for (uint32_t i = 0; i < cola_search_n_nodes(s); i++)
- * cola_search_node(s, i, &node); cola_search_destroy(s);
+ *     uint32_t ticket;
+ *     struct cola_chain chain;                          borrowed until the next call
+ *     while (cola_search_ask(s, &ticket, &chain) == COLA_ASK_CHAIN) {
+ *         struct cola_verdict verdict = evaluate(chain);
+ *         cola_search_tell(s, ticket, &verdict);
+ *     }
+ *     for (uint32_t i = 0; i < cola_search_n_nodes(s); i++) cola_search_node(s, i, &node);
+ *     cola_search_destroy(s);
  *
  * No MPI, no I/O, no clock, no model. ask gives WAIT while a ticket is out that the next step depends on.
  * Node 0 is the base chain; nodes are in order of creation, which is the order of their evaluation. */
@@ -40,17 +44,20 @@ struct cola_search_options {
 /* Fills options with a preset's numbers (seed 0, space both); COLA_ERR_USAGE lists the presets. */
 enum cola_status cola_search_preset(const char *preset, struct cola_search_options *options);
 const char *cola_search_preset_names(void); /* "cola|random", for help texts */
+const char *cola_policy_names(void);        /* the procedures that options.policy may name, the same form */
 
 enum cola_ask { COLA_ASK_CHAIN, COLA_ASK_WAIT, COLA_ASK_DONE };
 
 struct cola_search;
 
+/* COLA_ERR_USAGE: an unknown policy or a number out of range, by name. Bounds that leave no edit are allowed:
+ * the search then ends with the base chain. options.policy is not kept. */
 enum cola_status cola_search_create(const struct cola_search_options *options, uint32_t n_model_layers,
                                     uint32_t sample, struct cola_search **out);
 void cola_search_destroy(struct cola_search *search); /* NULL allowed */
 
-/* The next chain to evaluate. *ticket names it in tell. Running out of memory ends the search early with
- * cola_search_failed true: it is never a result. */
+/* The next chain to evaluate. *ticket names it in tell; each ticket is told once. WAIT: tell first. Running
+ * out of memory ends the search early with cola_search_failed true: it is never a result. */
 enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain);
 void cola_search_tell(struct cola_search *search, uint32_t ticket, const struct cola_verdict *verdict);
 bool cola_search_failed(const struct cola_search *search);
