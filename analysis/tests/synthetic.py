@@ -1,0 +1,170 @@
+"""Writes run.h5 files with known content, by docs/format-run.md and by nothing of the package under test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+L = 6
+BASE = tuple(range(L))
+SHORT = (0, 1, 2, 3, 5)
+"""One layer skipped: depth 5, 5 different layers."""
+SHORTER = (0, 1, 5)
+LONG = (0, 1, 2, 2, 2, 3, 4, 5)
+"""Layer 2 three times: depth 8, 6 different layers."""
+
+N_CANDIDATES = 4
+
+ATTRIBUTES = {
+    "task": ("arc_easy", "identity"),
+    "score": ("loglik", "identity"),
+    "tasks_fingerprint": ("xxh3:" + "1" * 32, "identity"),
+    "model_fingerprint": ("xxh3:" + "2" * 32, "identity"),
+    "numerics_id": ("f32-1", "identity"),
+    "preset": ("cola", "identity"),
+    "space": ("both", "identity"),
+    "metric": ("acc", "identity"),
+    "seed": ("0", "identity"),
+    "control": ("none", "identity"),
+    "simulations": ("200", "grows"),
+    "run_id": ("3" * 32, "provenance"),
+    "created": ("2026-01-31T12:00:00Z", "provenance"),
+    "program_version": ("0.1.0", "provenance"),
+    "git_hash": ("unknown", "provenance"),
+}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One evaluated chain. prediction None: a logit was not finite."""
+
+    layers: tuple[int, ...]
+    prediction: int | None
+    depth: int = 1
+    outcome: int | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample with its chains; the first is the base. target None: the gold answer."""
+
+    chains: Sequence[Chain]
+    gold: int = 0
+    target: int | None = None
+    finished: bool = True
+    n_simulations: int = 200
+
+    @property
+    def sought(self) -> int:
+        return self.gold if self.target is None else self.target
+
+
+@dataclass
+class File:
+    """A run.h5 to write; `changed` overrides attributes (None removes one)."""
+
+    samples: Sequence[Sample]
+    changed: dict[str, str | None] = field(default_factory=dict)
+
+    def write(self, path: Path) -> Path:
+        with h5py.File(path, "w") as file:
+            _attributes(file, self)
+            _samples(file, self.samples)
+            _chains(file, self.samples)
+        return path
+
+
+def base(prediction: int | None) -> Chain:
+    return Chain(BASE, prediction, depth=0)
+
+
+def scores_of(chain: Chain) -> list[float]:
+    """Scores whose largest is the prediction's, with ties after it (the lower index wins)."""
+    if chain.prediction is None:
+        return [float("nan")] * N_CANDIDATES
+    return [-1.0 if c >= chain.prediction else -2.0 for c in range(N_CANDIDATES)]
+
+
+def _attributes(file: h5py.File, content: File) -> None:
+    values = {name: value for name, (value, _) in ATTRIBUTES.items()} | content.changed
+    file.attrs["filetype"] = "cola-run"
+    file.attrs["version"] = np.array([1, 0], dtype=np.int32)
+    file.attrs["complete"] = np.int32(all(s.finished for s in content.samples))
+    file.attrs["folded_sequence"] = np.uint64(0)
+    file.attrs["content_digest"] = "xxh3:" + "0" * 32
+    for role in ("identity", "grows", "provenance"):
+        names = [name for name, (_, its) in ATTRIBUTES.items() if its == role and values[name] is not None]
+        file.attrs[f"{role}_keys"] = "\n".join(names)
+    for name, value in values.items():
+        if value is not None:
+            file.attrs[name] = value
+
+
+def _offsets(lengths: Sequence[int]) -> Any:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.uint64)
+
+
+def _ragged(group: h5py.Group, name: str, rows: Sequence[Sequence[int] | bytes], dtype: Any) -> None:
+    group[f"{name}_offsets"] = _offsets([len(row) for row in rows])
+    group[f"{name}_values"] = np.array([x for row in rows for x in row], dtype=dtype)
+
+
+def _samples(file: h5py.File, samples: Sequence[Sample]) -> None:
+    n = len(samples)
+    group = file.create_group("samples")
+    group["index"] = np.arange(n, dtype=np.uint32)
+    _ragged(group, "id", [f"q{i}".encode() for i in range(n)], np.uint8)
+    group["gold"] = np.array([s.gold for s in samples], dtype=np.int32)
+    group["target"] = np.array([s.sought for s in samples], dtype=np.int32)
+    group["finished"] = np.array([s.finished for s in samples], dtype=np.uint8)
+    group["n_simulations"] = np.array([s.n_simulations for s in samples], dtype=np.uint32)
+    group["candidate_offsets"] = _offsets([N_CANDIDATES] * n)
+    group["chain_offsets"] = _offsets([len(s.chains) for s in samples])
+    candidates = file.create_group("candidates")
+    candidates["n_bytes"] = np.ones(N_CANDIDATES * n, dtype=np.uint32)
+    _ragged(candidates, "label", [bytes([c]) for _ in range(n) for c in b"ABCD"], np.uint8)
+    texts = file.create_group("texts")
+    _ragged(texts, "question", [b"?"] * n, np.uint8)
+    _ragged(texts, "choice", [bytes([c]) for _ in range(n) for c in b"abcd"], np.uint8)
+
+
+def _chains(file: h5py.File, samples: Sequence[Sample]) -> None:
+    rows = [(s, i, c) for s in samples for i, c in enumerate(s.chains)]
+    reward = [float(c.prediction == s.sought and s.sought >= 0) for s, _, c in rows]
+    columns = {
+        "parent": ([0 if i else -1 for _, i, _ in rows], np.int32),
+        "depth": ([c.depth for _, _, c in rows], np.uint32),
+        "edit_kind": ([int(i > 0) for _, i, _ in rows], np.uint8),
+        "edit_position": ([0] * len(rows), np.uint16),
+        "edit_block": ([int(i > 0) for _, i, _ in rows], np.uint8),
+        "edit_times": ([0] * len(rows), np.uint8),
+        "simulation": ([i for _, i, _ in rows], np.uint32),
+        "n_visits": ([1] * len(rows), np.uint32),
+        "total_reward": (reward, np.float64),
+        "reward": (reward, np.float32),
+        "prediction": ([-1 if c.prediction is None else c.prediction for _, _, c in rows], np.int32),
+        "outcome": (
+            [c.outcome if c.outcome is not None else int(c.prediction is None) for _, _, c in rows],
+            np.uint8,
+        ),
+        "on_front": ([0] * len(rows), np.uint8),
+    }
+    group = file.create_group("chains")
+    _ragged(group, "layer", [c.layers for _, _, c in rows], np.uint16)
+    for name, (values, dtype) in columns.items():
+        group[name] = np.array(values, dtype=dtype)
+    scores = file.create_group("scores")
+    scores["values"] = np.array([x for _, _, c in rows for x in scores_of(c)], dtype=np.float32)
+    scores["offsets"] = _offsets([N_CANDIDATES] * len(rows))
+    scores["logsumexp"] = np.zeros(len(rows), dtype=np.float32)
+    scores["argmax"] = np.full(len(rows), -1, dtype=np.int32)
+    _ragged(scores, "token", [[] for _ in rows], np.int32)
+    timing = file.create_group("timing")
+    timing["seconds"] = np.zeros(len(rows), dtype=np.float32)
+    timing["layers_asked"] = np.array([len(c.layers) for _, _, c in rows], dtype=np.uint32)
+    timing["layers_executed"] = np.array([len(c.layers) for _, _, c in rows], dtype=np.uint32)
