@@ -20,9 +20,12 @@
 #include "cola/status.h"
 
 enum cola_dtype { COLA_F32 = 0, COLA_BF16 = 1, COLA_F16 = 2 };
+enum { COLA_N_DTYPES = 3 };
+const char *cola_dtype_name(enum cola_dtype dtype); /* "F32", "BF16", "F16" */
+uint32_t cola_dtype_bytes(enum cola_dtype dtype);   /* of one element */
 
 struct cola_tensor {
-    const void *data; /* host, little-endian, row major; any alignment of its dtype */
+    const void *data; /* host, little-endian, row major; not aligned: read it through cola_tensor_widen */
     enum cola_dtype dtype;
     uint32_t n_dims;
     uint64_t shape[2]; /* product weights: [out, in] as Hugging Face stores them */
@@ -73,12 +76,16 @@ const struct cola_tensor *cola_model_head(const struct cola_model *model); /* [V
 const struct cola_tensor *cola_model_weight(const struct cola_model *model, uint32_t layer,
                                             enum cola_weight weight);
 
-uint64_t cola_model_n_parameters(const struct cola_model *model);
+uint64_t cola_model_n_parameters(const struct cola_model *model); /* a tied head counts once */
+uint64_t cola_model_file_bytes(const struct cola_model *model);   /* of all safetensors files */
+uint32_t cola_model_n_files(const struct cola_model *model);
 
 /* Hash over config values and every tensor's name, dtype, shape and bytes in canonical order (sharding does
  * not matter); computed at the first call (reads all weights), then remembered. Not thread-safe at the first
  * call. */
 enum cola_status cola_model_fingerprint(struct cola_model *model, char text[COLA_HASH_TEXT]);
+
+uint64_t cola_tensor_n_elements(const struct cola_tensor *tensor);
 
 /* Widens element i of a tensor: exact for every dtype. */
 float cola_tensor_at(const struct cola_tensor *tensor, uint64_t i);
