@@ -1,9 +1,9 @@
 """Reads a GGUF file of architecture llama as what a Hugging Face directory holds: names, rows and config.
 
-Two things differ between the formats. Names: `blk.3.attn_q.weight` is here
-`model.layers.3.self_attn.q_proj.weight`. Rows of q and k: llama.cpp rotates neighbouring pairs (0,1), (2,3), ...,
-Hugging Face rotates halves (i, i + d/2); its converter therefore interleaves the two halves of every head, and
-hf_rows undoes that.
+Two things differ between the formats. Names: `blk.3.attn_q.weight` there is
+`model.layers.3.self_attn.q_proj.weight` here. Rows of q and k: llama.cpp rotates neighbouring pairs (0,1),
+(2,3), ..., Hugging Face rotates halves (i, i + d/2); llama.cpp's converter therefore interleaves the two
+halves of every head, and hf_rows undoes that.
 """
 
 from pathlib import Path
