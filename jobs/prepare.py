@@ -18,7 +18,7 @@ from cola_jobs import VERSION, rows, task_file, tasks_h5  # noqa: E402  (needs t
 from cola_jobs.progress import JobError, say  # noqa: E402
 from cola_jobs.rows import LETTERS, Question  # noqa: E402
 from cola_jobs.task_file import Task, fill  # noqa: E402
-from cola_jobs.text_encoder import TextEncoder  # noqa: E402
+from cola_jobs.text_encoder import TEMPLATE_DATE, TextEncoder  # noqa: E402
 
 
 def prompt_text(question: Question, task: Task, encoder: TextEncoder) -> str:
@@ -107,7 +107,7 @@ def prepare(options: argparse.Namespace) -> None:
         samples=samples,
         fingerprints=fingerprints(task, encoder, used),
         vocabulary=vocabulary,
-        extra={"x_template_date": "26 Jul 2024"} if task.template.chat else {},
+        extra={"x_template_date": TEMPLATE_DATE} if task.template.chat else {},
     )
     tasks_h5.write(options.out, tasks)
     n_prompt = sum(len(sample.prompt) for sample in samples)

@@ -5,7 +5,7 @@ labels 1..4 instead of A..D; published runs that compared keys with letters scor
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,15 @@ def _key(value: Any, path: str) -> str:
     return str(value).strip()
 
 
+def _check_unicode(texts: Iterable[str]) -> None:
+    """JSON can spell half a surrogate pair, which no text file can hold."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadRow(f"holds half a surrogate pair (character {error.start} of {text[:40]!r})") from error
+
+
 def _list(row: Any, path: str) -> list[Any]:
     value = _get(row, path)
     if not isinstance(value, list):
@@ -84,6 +93,7 @@ def parse(where: str, row: Any, fields: Fields) -> Question:
     if answer not in labels:
         raise BadRow(f"{fields.answer} {answer!r} is not among the labels {', '.join(labels)}")
     question, row_id = _text(row, fields.question), _text(row, fields.id)
+    _check_unicode([question, row_id, *choices, *labels])
     return Question(where, row_id, question, choices, labels, labels.index(answer), row)
 
 
@@ -92,7 +102,7 @@ def _decode(line: bytes) -> Any:
         return json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise BadRow(f"is not UTF-8 (byte {error.start} of the line)") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadRow(f"is not JSON: {error}") from error
 
 

@@ -15,7 +15,7 @@ os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from transformers import AutoTokenizer  # noqa: E402
+from transformers import AutoTokenizer
 
 # Llama 3's template prints today's date into every prompt unless it is given one; this is its own default
 TEMPLATE_DATE = "26 Jul 2024"
@@ -39,34 +39,37 @@ class TextEncoder:
 
     def chat_template(self) -> str:
         """The chat template; an error if the model has none."""
-        template = self._tokenizer.chat_template
+        template: object = self._tokenizer.chat_template
         if isinstance(template, dict):
             template = template.get("default")
-        if not template:
+        if not isinstance(template, str) or not template:
             raise JobError(f"{self._path.parent}: has no chat template, which this task's score rule needs")
         return template
 
     def chat(self, message: str) -> str:
         """The text of a conversation with one user message, up to where the answer begins."""
-        return self._tokenizer.apply_chat_template(
+        text = self._tokenizer.apply_chat_template(
             [{"role": "user", "content": message}],
             chat_template=self.chat_template(),
             tokenize=False,
             add_generation_prompt=True,
             date_string=TEMPLATE_DATE,
         )
+        return str(text)
 
     def encode(self, text: str, chat: bool = False) -> list[int]:
         """Token ids. The begin-of-text token is added where the tokenizer does so, but never a second one."""
         begin = self._tokenizer.bos_token
         special = not chat and not (begin and text.startswith(begin))
-        return self._tokenizer.encode(text, add_special_tokens=special)
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=special)
+        return ids
 
     def encode_pair(self, context: str, continuation: str, chat: bool) -> tuple[list[int], list[int]]:
         """Ids of the context, and of what the continuation adds to it.
 
         Blanks at the context's end go to the continuation: a tokenizer joins a blank with the word after it.
-        Both are encoded together, so that the cut between them is where the tokenizer puts it.
+        Both are encoded together, so that the cut between them is where the tokenizer puts it. A conversation
+        keeps its end, which its template chose.
         """
         if not chat:
             kept = context.rstrip()
