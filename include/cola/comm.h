@@ -48,7 +48,7 @@ static inline enum cola_status cola_comm_send(struct cola_comm *comm, uint32_t t
     return comm->ops->send(comm, to, bytes, n_bytes);
 }
 
-/* timeout_s 0: only look. COLA_ERR_STOPPED: the other end was aborted (local only). */
+/* timeout_s 0: only look. COLA_ERR_LIBRARY: MPI failed, or the local other end gave up. */
 static inline enum cola_status cola_comm_receive(struct cola_comm *comm, double timeout_s,
                                                  struct cola_packet *out)
 {

@@ -90,7 +90,7 @@ static enum cola_status local_receive(struct cola_comm *comm, double timeout_s, 
     bool aborted = shared->aborted;
     end->present = take_first(box);
     pthread_mutex_unlock(&shared->mutex);
-    if (aborted) return cola_fail(COLA_ERR_STOPPED, "the other end of this process gave up");
+    if (aborted) return cola_fail(COLA_ERR_LIBRARY, "the other end of this process gave up");
     *out = (struct cola_packet){.from = 1 - comm->rank};
     if (end->present) out->bytes = end->present->bytes, out->n_bytes = end->present->n_bytes;
     return COLA_OK;

@@ -1,0 +1,198 @@
+/* dispatch.c - chains that wait go to workers with credit; results come back.
+ *
+ * A sample goes to the worker that has its states (the owner), because chains of one sample share prefixes.
+ * It moves to another only if the owner's share of its credit is more than twice the other's: then its
+ * states are made again once, there, and it stays. None of this decides an outcome. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cluster/master.h"
+#include "cola/memory.h"
+
+enum cola_status cola_dispatch_message(struct cola_master *m, uint32_t to, const struct cola_message *message)
+{
+    COLA_TRY(cola_message_pack(message, &m->out));
+    return cola_comm_send(m->comm, to, m->out.bytes, m->out.n_bytes);
+}
+
+/* --- the table of requests ---------------------------------------------------------------------------- */
+
+static enum cola_status new_pending(struct cola_master *m, uint32_t *place)
+{
+    if (m->n_free == 0) {
+        COLA_TRY(cola_grow((void **)&m->pending, &m->pending_room, m->n_pending + 1, sizeof *m->pending,
+                           "requests"));
+        COLA_TRY(cola_grow((void **)&m->free_pending, &m->free_room, m->n_pending + 1,
+                           sizeof *m->free_pending, "requests"));
+        COLA_TRY(cola_alloc((void **)&m->pending[m->n_pending].layer, COLA_CHAIN_MAX(m->n_layers),
+                            sizeof(cola_layer), "requests"));
+        m->pending[m->n_pending].id = m->n_pending;
+        m->free_pending[m->n_free++] = (uint32_t)m->n_pending++;
+    }
+    *place = m->free_pending[--m->n_free];
+    return COLA_OK;
+}
+
+static void free_pending(struct cola_master *m, struct pending *p)
+{
+    m->free_pending[m->n_free++] = (uint32_t)(p - m->pending);
+    p->id += (uint64_t)1 << 32; /* the next generation */
+    p->used = false;
+}
+
+static enum cola_status push_ready(struct cola_master *m, uint32_t place)
+{
+    if (m->n_ready_requests == m->ready_room) { /* a larger ring, unrolled */
+        uint32_t *ring;
+        size_t room = 2 * m->ready_room + 64;
+        COLA_TRY(cola_alloc((void **)&ring, room, sizeof *ring, "requests"));
+        for (size_t i = 0; i < m->n_ready_requests; i++)
+            ring[i] = m->ready[(m->ready_first + i) % m->ready_room];
+        free(m->ready);
+        m->ready = ring;
+        m->ready_room = room;
+        m->ready_first = 0;
+    }
+    m->ready[(m->ready_first + m->n_ready_requests++) % m->ready_room] = place;
+    return COLA_OK;
+}
+
+enum cola_status cola_dispatch_queue(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                     const struct cola_chain *chain)
+{
+    uint32_t place;
+    COLA_TRY(cola_chain_check(chain, m->n_layers));
+    COLA_TRY(new_pending(m, &place));
+    struct pending *p = &m->pending[place];
+    memcpy(p->layer, chain->layer, chain->n_layers * sizeof *p->layer);
+    p->chain = (struct cola_chain){p->layer, chain->n_layers};
+    p->sample = sample;
+    p->ticket = ticket;
+    p->worker = 0;
+    p->used = true;
+    return push_ready(m, place);
+}
+
+/* --- to the workers ----------------------------------------------------------------------------------- */
+
+static bool has_credit(const struct worker_state *w)
+{
+    return w->n_out < w->hello.credit;
+}
+
+/* Whether a's share of its credit is less than b's. */
+static bool is_less_loaded(const struct worker_state *a, const struct worker_state *b)
+{
+    return (uint64_t)a->n_out * b->hello.credit < (uint64_t)b->n_out * a->hello.credit;
+}
+
+/* The least loaded worker with credit, the lowest rank of equals; 0: none has credit. */
+static uint32_t least_loaded(const struct cola_master *m)
+{
+    uint32_t best = 0;
+    for (uint32_t i = 1; i <= m->n_workers; i++)
+        if (has_credit(&m->worker[i]) && (!best || is_less_loaded(&m->worker[i], &m->worker[best]))) best = i;
+    return best;
+}
+
+bool cola_dispatch_has_credit(const struct cola_master *m)
+{
+    return least_loaded(m) != 0;
+}
+
+static uint32_t choose_worker(const struct cola_master *m, uint32_t owner)
+{
+    uint32_t best = least_loaded(m);
+    if (!owner || !has_credit(&m->worker[owner])) return best;
+    const struct worker_state *o = &m->worker[owner], *b = &m->worker[best];
+    bool steal = (uint64_t)o->n_out * b->hello.credit >= 2 * ((uint64_t)b->n_out + 1) * o->hello.credit;
+    return steal ? best : owner;
+}
+
+static enum cola_status give_sample(struct cola_master *m, uint32_t sample, uint32_t to)
+{
+    struct sample_state *s = &m->sample[sample];
+    for (size_t i = 0; i < s->n_holders; i++)
+        if (s->holder[i] == to) return COLA_OK;
+    COLA_TRY(cola_grow((void **)&s->holder, &s->holder_room, s->n_holders + 1, sizeof *s->holder, "holders"));
+    s->holder[s->n_holders++] = to;
+    struct cola_message message = {.kind = COLA_MESSAGE_SAMPLE};
+    message.sample = *cola_tasks_sample(m->options->tasks, cola_samples_row(m, sample));
+    return cola_dispatch_message(m, to, &message);
+}
+
+static enum cola_status send_request(struct cola_master *m, struct pending *p, uint32_t to)
+{
+    struct cola_message message = {.kind = COLA_MESSAGE_REQUEST};
+    message.request.id = p->id;
+    message.request.sample = cola_samples_row(m, p->sample);
+    message.request.chain = p->chain;
+    COLA_TRY(give_sample(m, p->sample, to));
+    COLA_TRY(cola_record_started(m->record, message.request.sample, &p->chain));
+    COLA_TRY(cola_dispatch_message(m, to, &message));
+    m->sample[p->sample].owner = to;
+    p->worker = to;
+    m->worker[to].n_out++;
+    m->n_out++;
+    m->dirty = true;
+    return COLA_OK;
+}
+
+enum cola_status cola_dispatch_send(struct cola_master *m)
+{
+    while (m->n_ready_requests) {
+        struct pending *p = &m->pending[m->ready[m->ready_first]];
+        uint32_t to = choose_worker(m, m->sample[p->sample].owner);
+        if (!to) return COLA_OK;
+        m->ready_first = (m->ready_first + 1) % m->ready_room;
+        m->n_ready_requests--;
+        COLA_TRY(send_request(m, p, to));
+    }
+    return COLA_OK;
+}
+
+enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample)
+{
+    struct sample_state *s = &m->sample[sample];
+    struct cola_message message = {.kind = COLA_MESSAGE_FORGET, .forget = cola_samples_row(m, sample)};
+    for (size_t i = 0; i < s->n_holders; i++) COLA_TRY(cola_dispatch_message(m, s->holder[i], &message));
+    s->n_holders = 0;
+    return COLA_OK;
+}
+
+/* --- back --------------------------------------------------------------------------------------------- */
+
+static void count_result(struct cola_master *m, struct worker_state *w, const struct cola_result *result)
+{
+    struct counts *c = &m->counts;
+    c->n_new++;
+    c->layers_asked += result->cost.layers_asked;
+    c->layers_executed += result->cost.layers_executed;
+    w->n_results++;
+    w->layers_asked += result->cost.layers_asked;
+    w->layers_executed += result->cost.layers_executed;
+}
+
+enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, const struct cola_result *result)
+{
+    uint32_t place = (uint32_t)result->id;
+    struct pending *p = place < m->n_pending ? &m->pending[place] : NULL;
+    if (!p || !p->used || p->id != result->id || p->worker != from)
+        return cola_fail(COLA_ERR_INPUT, "worker %u sent a result for request %llu, which is not out there",
+                         from, (unsigned long long)result->id);
+    uint32_t row = cola_samples_row(m, p->sample);
+    uint32_t n_candidates = cola_tasks_sample(m->options->tasks, row)->n_candidates;
+    if (result->n_scores != n_candidates)
+        return cola_fail(COLA_ERR_INPUT, "worker %u sent %u scores for sample %u, which has %u candidates",
+                         from, result->n_scores, row, n_candidates);
+    COLA_TRY(cola_record_evaluated(m->record, row, &p->chain, result));
+    m->dirty = true;
+    m->worker[from].n_out--;
+    m->n_out--;
+    count_result(m, &m->worker[from], result);
+    cola_samples_tell(m, p->sample, p->ticket, &p->chain, result);
+    uint32_t sample = p->sample;
+    free_pending(m, p);
+    return cola_samples_advance(m, sample);
+}

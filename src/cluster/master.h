@@ -1,0 +1,112 @@
+/* master.h - the master's parts, shared by its files and nobody else.
+ *
+ *     handshake.c  START, HELLO: what the workers are, whether they and the tasks fit, the record's fields
+ *     samples.c    one search a sample: begin, ask until something must be evaluated, tell, finish
+ *     dispatch.c   requests to workers, results back
+ *     report.c     progress and the summary
+ *     master.c     the loop around them: stops, commits, folds
+ *
+ * A sample here is named by its place in this run (0 .. n_samples-1), a worker by its rank. */
+#ifndef COLA_CLUSTER_MASTER_H
+#define COLA_CLUSTER_MASTER_H
+
+#include "cluster/message.h"
+#include "cola/cluster.h"
+#include "cola/progress.h"
+
+struct worker_state {
+    bool ready;
+    struct cola_hello hello;
+    uint32_t n_out; /* requests sent, no result yet; at most hello.credit */
+    uint64_t n_results, layers_asked, layers_executed;
+};
+
+struct sample_state {
+    uint32_t owner;   /* the worker that has its states, 0: none yet */
+    uint32_t *holder; /* [n_holders] workers that were sent its tokens */
+    size_t n_holders, holder_room;
+    bool base_right;   /* the base chain reached the target ... */
+    bool edited_right; /* ... or another chain did */
+};
+
+struct pending { /* a chain that a search asked for and that is not known */
+    uint64_t id; /* place in the table + generation << 32: a stale or invented RESULT names none */
+    bool used;
+    uint32_t sample, ticket, worker; /* worker 0: waits to be sent */
+    struct cola_chain chain;
+    cola_layer *layer; /* [COLA_CHAIN_MAX(L)], the chain's */
+};
+
+struct counts {
+    uint32_t n_begun, n_finished;   /* samples; they begin in ascending order */
+    uint32_t n_base_right, n_found; /* samples whose target the base chain, any chain reached */
+    uint64_t n_new, n_known;        /* evaluations told: by workers now, from the record */
+    uint64_t layers_asked, layers_executed;
+};
+
+struct cola_master {
+    struct cola_comm *comm;
+    const struct cola_master_options *options;
+    struct cola_record *record;
+    uint32_t n_workers, n_ready;
+    struct worker_state *worker; /* [n_workers + 1] by rank */
+    uint32_t n_layers;           /* L of the workers' model */
+
+    struct sample_state *sample; /* [n_samples] */
+    struct cola_search **search; /* [n_samples], NULL: not begun; kept until the last fold */
+    int32_t *target;             /* [n_samples] candidate looked for */
+    bool *finished;              /* [n_samples] */
+
+    struct pending *pending; /* table, grows */
+    size_t n_pending, pending_room;
+    uint32_t *free_pending; /* [n_free] places without a request */
+    size_t n_free, free_room;
+    uint32_t *ready; /* ring [ready_room]: places that wait to be sent, oldest first */
+    size_t ready_room, ready_first, n_ready_requests;
+    uint32_t n_out; /* sent, no result yet */
+
+    struct cola_buffer out, in; /* of messages */
+    bool dirty, sample_ended;   /* since the last commit */
+    struct counts counts;
+    struct cola_progress progress;
+    double began_s; /* on cola_clock_s: the workers were ready */
+};
+
+/* master.c: what the signals and the time limit ask for now */
+enum cola_stop cola_master_stop(const struct cola_master *m);
+
+/* handshake.c */
+
+/* Every sample has what it is searched for (gold, or a wrong answer), a score rule that is built; fills
+ * target. Before the workers load anything. */
+enum cola_status cola_handshake_targets(struct cola_master *m);
+/* START to all, HELLO from all; the workers fit each other and the tasks fit the model. */
+enum cola_status cola_handshake(struct cola_master *m);
+/* Opens the record with the caller's fields and the workers'. */
+enum cola_status cola_handshake_record(struct cola_master *m);
+
+/* samples.c */
+enum cola_status cola_samples_begin(struct cola_master *m); /* the next one; n_begun < n_samples */
+void cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                       const struct cola_chain *chain, const struct cola_result *result);
+/* Asks until something must be evaluated (queued with cola_dispatch_queue), or the search is done. */
+enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample);
+uint32_t cola_samples_row(const struct cola_master *m, uint32_t sample); /* of tasks.h5 */
+struct cola_text cola_samples_id(const struct cola_master *m, uint32_t sample);
+
+/* dispatch.c */
+enum cola_status cola_dispatch_queue(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                     const struct cola_chain *chain);
+enum cola_status cola_dispatch_send(struct cola_master *m); /* what waits, while there is credit */
+bool cola_dispatch_has_credit(const struct cola_master *m);
+enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, const struct cola_result *result);
+enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample); /* to all who hold it */
+enum cola_status cola_dispatch_message(struct cola_master *m, uint32_t to,
+                                       const struct cola_message *message);
+
+/* report.c */
+void cola_report_progress(struct cola_master *m); /* if it is due */
+void cola_report_summary(struct cola_master *m);
+void cola_report_line(struct cola_master *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

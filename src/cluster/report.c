@@ -1,0 +1,78 @@
+/* report.c - what people see of a search: the progress line and, at the end, the summary. Shares come with
+ * their counts. Decides nothing. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cluster/master.h"
+#include "cola/clock.h"
+#include "cola/log.h"
+
+void cola_report_line(struct cola_master *m, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    if (m->options->quiet) return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    cola_progress_clear(&m->progress);
+    cola_log(COLA_LOG_INFO, "%s", text);
+}
+
+/* Seconds left if every simulation that is left takes an evaluation and they go on at the mean rate: a bit
+ * too long, because late simulations find their chain known. */
+static double seconds_left(const struct cola_master *m, double elapsed_s)
+{
+    const struct counts *c = &m->counts;
+    double left = (double)(m->options->n_samples - c->n_begun) * m->options->search.n_simulations;
+    for (uint32_t i = 0; i < c->n_begun; i++)
+        if (!m->finished[i])
+            left += (double)m->options->search.n_simulations - cola_search_n_simulations(m->search[i]);
+    return c->n_new ? left * elapsed_s / (double)c->n_new : -1;
+}
+
+void cola_report_progress(struct cola_master *m)
+{
+    if (!cola_progress_due(&m->progress)) return;
+    const struct counts *c = &m->counts;
+    double elapsed_s = cola_clock_s() - m->began_s;
+    char line[256], left[32];
+    cola_progress_time(seconds_left(m, elapsed_s), left);
+    snprintf(
+        line, sizeof line, "%u/%u samples, %llu evaluations (%.1f/s), %s left, found %u of %u (%u by base)",
+        c->n_finished, m->options->n_samples, (unsigned long long)(c->n_new + c->n_known),
+        elapsed_s > 0 ? (double)c->n_new / elapsed_s : 0.0, left, c->n_found, c->n_begun, c->n_base_right);
+    cola_progress_show(&m->progress, line);
+}
+
+static void report_workers(struct cola_master *m)
+{
+    for (uint32_t i = 1; i <= m->n_workers; i++) {
+        const struct worker_state *w = &m->worker[i];
+        cola_report_line(m, "  worker %u (%s, %s, %u thread%s): %llu evaluations (%.1f %%)", i, w->hello.host,
+                         w->hello.device, w->hello.n_threads, w->hello.n_threads == 1 ? "" : "s",
+                         (unsigned long long)w->n_results,
+                         m->counts.n_new ? 100.0 * (double)w->n_results / (double)m->counts.n_new : 0.0);
+    }
+}
+
+void cola_report_summary(struct cola_master *m)
+{
+    const struct counts *c = &m->counts;
+    double elapsed_s = cola_clock_s() - m->began_s, per_s = elapsed_s > 0 ? 1 / elapsed_s : 0;
+    char took[32];
+    cola_progress_time(elapsed_s, took);
+    cola_report_line(m, "%u of %u samples done, %llu evaluations: %llu new, %llu known before", c->n_finished,
+                     m->options->n_samples, (unsigned long long)(c->n_new + c->n_known),
+                     (unsigned long long)c->n_new, (unsigned long long)c->n_known);
+    cola_report_line(
+        m, "%s (%.1f s) of search: %.1f chains/s, %.0f layers/s asked, %.0f executed (%.1f %% shared)", took,
+        elapsed_s, (double)c->n_new * per_s, (double)c->layers_asked * per_s,
+        (double)c->layers_executed * per_s,
+        c->layers_asked ? 100 - 100.0 * (double)c->layers_executed / (double)c->layers_asked : 0.0);
+    cola_report_line(
+        m, "%s found in %u of %u samples (%.1f %%): by the base chain in %u, only by others in %u",
+        m->options->control ? "the control's wrong answer" : "the right answer", c->n_found, c->n_begun,
+        c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0, c->n_base_right, c->n_found - c->n_base_right);
+    report_workers(m);
+}
