@@ -1,0 +1,44 @@
+/* kernels.h - the vector kernels of one instruction set: what cpu.c runs on its threads.
+ *
+ * Filled by kernels_avx2.c and kernels_avx512.c, which are compiled for their instruction set and must not be
+ * called on a machine without it. Every kernel gives the bits of docs/numerics.md, so both tables agree with
+ * ref. */
+#ifndef COLA_ENGINE_CPU_KERNELS_H
+#define COLA_ENGINE_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/backend.h"
+
+/* Columns of a packed weight panel: [ceil(M/32)] panels of [K, 32] floats, zero padded. Two AVX-512 vectors.
+ */
+enum { COLA_PANEL = 32 };
+
+struct cola_cpu_scratch { /* of one thread, for attention; cpu.c sizes it by the longest sequence */
+    float *packed_prefix, *packed_tail; /* [ceil(keys/16), d, 16] */
+    float *score;                       /* [COLA_SCORE_ROWS, score_stride] */
+    size_t score_stride;                /* keys rounded up, plus one vector that may be overwritten */
+};
+enum { COLA_SCORE_ROWS = 8 };
+
+struct cola_cpu_kernels {
+    const char *isa;
+    uint32_t tile_rows; /* rows of a packed block: of [K, tile_rows], the last block narrower */
+
+    /* out [n_rows, n_cols] (+)= block [K, n_rows] x panel [K, 32]; n_rows <= tile_rows, n_cols <= 32 */
+    void (*tile)(uint32_t n_rows, const float *block, const float *panel, uint32_t n_in, uint32_t n_cols,
+                 bool add, float *out, size_t out_stride);
+    void (*norm)(const float *x, const float *weight, float eps, uint32_t width, float *out); /* one row */
+    void (*rotate)(float *x, const float *table, uint32_t n_heads, uint32_t head_size);       /* one row */
+    void (*gate)(const float *gate, const float *up, size_t n, float *out);
+    void (*reduce)(const float *logits, uint32_t n_vocab, struct cola_logits *out); /* one row */
+    /* All queries of n_spans spans of one sequence for one key/value head. */
+    void (*attend)(const struct cola_attention *a, const struct cola_span *span, uint32_t n_spans,
+                   uint32_t kv_head, struct cola_cpu_scratch *scratch);
+};
+
+extern const struct cola_cpu_kernels cola_cpu_kernels_avx2, cola_cpu_kernels_avx512;
+
+#endif

@@ -1,0 +1,47 @@
+/* plan.c - which layer goes next: the one most rows wait for, so that its weights are read once for all of
+ * them; but a job that has waited for MAX_WAIT_LAYERS x L steps goes first, so none starves while others keep
+ * coming. The choice changes speed only: a row's bits do not depend on its batch. */
+#include <string.h>
+
+#include "engine/state.h"
+
+enum { MAX_WAIT_LAYERS = 2 };
+
+static cola_layer choose(struct cola_engine *e)
+{
+    uint32_t n_layers = e->config->n_layers, best = 0;
+    const struct job *oldest = NULL;
+    memset(e->layer_rows, 0, n_layers * sizeof *e->layer_rows);
+    for (uint32_t i = 0; i < e->max_requests; i++) {
+        const struct job *job = &e->job[i];
+        if (!job->used) continue;
+        e->layer_rows[job->chain[job->at]] += job->n_rows;
+        if (!oldest || job->waiting_since < oldest->waiting_since) oldest = job;
+    }
+    if (e->step - oldest->waiting_since > (uint64_t)MAX_WAIT_LAYERS * n_layers)
+        return oldest->chain[oldest->at];
+    for (uint32_t l = 1; l < n_layers; l++)
+        if (e->layer_rows[l] > e->layer_rows[best]) best = l;
+    return (cola_layer)best;
+}
+
+/* Takes waiting jobs, the longest waiting first, while the batch stays within max_rows; at least one. */
+uint32_t cola_plan_next(struct cola_engine *e, cola_layer *layer)
+{
+    if (e->n_pending == 0) return 0;
+    *layer = choose(e);
+    uint32_t n = 0, n_rows = 0;
+    for (uint32_t i = 0; i < e->max_requests; i++) {
+        const struct job *job = &e->job[i];
+        if (!job->used || job->chain[job->at] != *layer) continue;
+        uint32_t at = n++;
+        while (at > 0 && e->job[e->batch[at - 1]].waiting_since > job->waiting_since)
+            e->batch[at] = e->batch[at - 1], at--;
+        e->batch[at] = i;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        n_rows += e->job[e->batch[i]].n_rows;
+        if (i > 0 && n_rows > e->max_rows) return i;
+    }
+    return n;
+}
