@@ -16,7 +16,7 @@ from cola_analysis.conclude import conclude
 from cola_analysis.findings import Comparison, Findings, compare, disagreements, find, mismatches
 from cola_analysis.outcomes import collect
 from cola_analysis.read import Run, RunError
-from cola_analysis.table import WIDTH, table, wrap
+from cola_analysis.table import table, wrap
 
 ABOUT = """\
 Says what a search found: how many samples have a shorter right chain (claim 1) and how many wrong ones were
@@ -85,15 +85,15 @@ def _report(options: argparse.Namespace) -> str:
         elif run.is_control:
             _control_alone(run, options, warnings)
         warnings += _notes(ours, theirs, comparison)
-        heading = _heading(run, options)
+        heading, title = _heading(run, options), _settings(run)
     if options.figure:
-        _draw(options, ours, theirs)
+        _draw(options, ours, theirs, title)
     paragraphs = conclude(ours, theirs, comparison)
     if options.json:
         return _json(options, ours, theirs, comparison, warnings, paragraphs)
     lines = [*heading, *(wrap(f"Warning: {w}") for w in warnings), "", *table(ours, theirs)]
-    lines += ["", "What may be concluded", "-" * WIDTH]
-    return "\n".join([*lines, *(wrap(p) for p in paragraphs)])
+    lines += ["", "What may be concluded:"]
+    return "\n".join([*lines, *(wrap(p, "- ") for p in paragraphs)])
 
 
 def _belong(reasons: list[str], options: argparse.Namespace, warnings: list[str]) -> None:
@@ -131,7 +131,7 @@ def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | Non
             notes.append(f"{name}: {o.n_unfinished} of {o.n_in_file} samples are unfinished and left out")
         if o.n_base_not_scored:
             notes.append(
-                f"{name}: {o.n_base_not_scored} base chains have no finite scores and count as not right"
+                f"{name}: base chains without finite scores, which count as not right: {o.n_base_not_scored}"
             )
     if theirs and comparison and not comparison.n_common == ours.base.n == theirs.base.n:
         notes.append(
@@ -143,21 +143,25 @@ def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | Non
 
 def _heading(run: Run, options: argparse.Namespace) -> list[str]:
     seen = run.attributes
-    settings = [f"{key} {seen[key]}" for key in ("task", "score", "metric", "preset", "space") if key in seen]
-    settings += [f"{key} {seen[key]}" for key in ("simulations", "seed", "numerics_id") if key in seen]
     lines = [f"run      {run.path}: looked for the {'drawn wrong' if run.is_control else 'right'} answer"]
     if options.control:
         lines.append(f"control  {options.control}: looked for a wrong answer drawn at random")
-    lines.append(wrap("search   " + ", ".join(settings)))
+    lines.append(wrap(_settings(run), "search   "))
     lines.append(f"model    {seen.get('model_fingerprint', '(no model_fingerprint)')}")
     return lines
 
 
-def _draw(options: argparse.Namespace, ours: Findings, theirs: Findings | None) -> None:
+def _settings(run: Run) -> str:
+    """What was searched and how, in one line."""
+    keys = ("task", "score", "metric", "preset", "space", "simulations", "seed", "numerics_id")
+    return ", ".join(f"{key} {run.attributes[key]}" for key in keys if key in run.attributes)
+
+
+def _draw(options: argparse.Namespace, ours: Findings, theirs: Findings | None, title: str) -> None:
     from cola_analysis.figure import draw  # matplotlib takes a second to load: only when asked for
 
     try:
-        draw(ours, theirs, options.figure)
+        draw(ours, theirs, title, options.figure)
     except OSError as error:
         raise RunError(f"{options.figure}: cannot write the figure: {error}") from error
 

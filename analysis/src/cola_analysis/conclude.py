@@ -56,13 +56,13 @@ def _interval(share: Share) -> str:
 
 
 def _range(interval: Interval, signed: bool = False) -> str:
-    form = "+.1f" if signed else ".1f"
-    return " to ".join(f"{100 * end + 0.0:{form}}" for end in (interval.low, interval.high))
+    form = "+z.1f" if signed else "z.1f"
+    return " to ".join(f"{100 * end:{form}}" for end in (interval.low, interval.high))
 
 
 def _points(difference: Difference, method: str) -> str:
     return (
-        f"difference of {100 * difference.value:+.1f} percentage points "
+        f"difference of {100 * difference.value:+z.1f} percentage points "
         f"(95 % interval {_range(difference.interval, signed=True)}, {method})"
     )
 
