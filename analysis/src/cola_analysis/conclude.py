@@ -40,7 +40,7 @@ def conclude(run: Findings, control: Findings | None, comparison: Comparison | N
         return [*paragraphs, _shorter_alone(run), _corrected_alone(run), _caution()]
     paragraphs += [_shorter(run, control, comparison), _corrected(run, control, comparison)]
     if run.corrected.n:
-        paragraphs += [_paired(comparison), _verdict(comparison)]
+        paragraphs += [_paired(run, comparison), _verdict(comparison)]
     return [*paragraphs, _caution()]
 
 
@@ -175,13 +175,12 @@ def _corrected(run: Findings, control: Findings, comparison: Comparison) -> str:
     )
 
 
-def _paired(comparison: Comparison) -> str:
+def _paired(run: Findings, comparison: Comparison) -> str:
     paired = comparison.paired
-    intro = (
-        "Like with like: the control above also counts samples that were right at the base, which may be "
-        "harder "
-        "to move."
-    )
+    intro = "Like with like: the two shares above are over different samples"
+    if run.base.hits:
+        intro += ", the control's also over those right at the base, which may be harder to move"
+    intro += "."
     if paired.difference is None:
         return (
             f"{intro} No sample that both files count has a base chain that gives neither the right nor the "

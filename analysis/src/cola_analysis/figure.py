@@ -69,7 +69,7 @@ def _claims(axes: Axes, run: Findings, control: Findings | None) -> None:
     handles += axes.plot([], [], color=GREY, linestyle="dashed", linewidth=1.2, label=source)
     axes.set_xticks(range(len(groups)), [text for text, _, _ in groups])
     axes.set_xlim(-0.5, len(groups) - 0.5)
-    axes.set_ylim(-2, 112)
+    axes.set_ylim(-4, 112)
     axes.set_yticks(range(0, 101, 20))
     axes.set_ylabel("share of samples (%), with 95 % interval")
     axes.grid(axis="y", color="0.9")
