@@ -139,15 +139,15 @@ static enum cola_status check_tokens(const struct cola_master *m, uint32_t i, co
     return COLA_OK;
 }
 
-/* The longest sequence is the prompt with one candidate: the others stand beside it, not behind it. */
+/* The longest sequence is the prompt with one candidate but for its last token, which is only predicted; the
+ * candidates stand beside one another. */
 static enum cola_status check_sample(const struct cola_master *m, uint32_t i, const struct cola_hello *model)
 {
     const struct cola_sample *s = cola_tasks_sample(m->options->tasks, cola_samples_row(m, i));
     COLA_TRY(check_tokens(m, i, s->prompt, s->n_prompt_tokens, model->n_vocab));
     uint64_t longest = s->n_prompt_tokens;
     for (uint32_t c = 0; c < s->n_candidates; c++) {
-        uint64_t n =
-            s->rule == COLA_SCORE_LOGLIK ? (uint64_t)s->n_prompt_tokens + s->candidate[c].n_tokens : 0;
+        uint64_t n = (uint64_t)s->n_prompt_tokens + s->candidate[c].n_tokens - 1;
         COLA_TRY(check_tokens(m, i, s->candidate[c].token, s->candidate[c].n_tokens, model->n_vocab));
         if (n > longest) longest = n;
     }
@@ -184,10 +184,12 @@ static enum cola_status describe_workers(const struct cola_master *m, struct wor
     size_t n_devices = 0, n_threads = 0;
     FILE *devices = open_memstream(&t->devices, &n_devices),
          *threads = open_memstream(&t->threads, &n_threads);
+    const long n_most_bytes = 16000; /* of a field: an HDF5 attribute holds 64 KiB */
     for (uint32_t i = 1; devices && threads && i <= m->n_workers; i++) {
         const struct cola_hello *h = &m->worker[i].hello;
-        fprintf(devices, "%s%s: %s", i > 1 ? "; " : "", h->host, h->device);
-        fprintf(threads, "%s%u", i > 1 ? "," : "", h->n_threads);
+        if (n_most_bytes > ftell(devices))
+            fprintf(devices, "%s%s: %s", i > 1 ? "; " : "", h->host, h->device);
+        if (n_most_bytes > ftell(threads)) fprintf(threads, "%s%u", i > 1 ? "," : "", h->n_threads);
     }
     bool failed = !devices || !threads;
     if (devices) failed |= fclose(devices) != 0;
