@@ -27,6 +27,7 @@ struct cola_options {
 static bool is_choice(const char *choices, const char *text)
 {
     size_t n = strlen(text);
+    if (strchr(text, '|')) return false; /* "a|b" is no choice of "a|b|c" */
     for (const char *c = choices; c && n; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
         if (strncmp(c, text, n) == 0 && (c[n] == '|' || c[n] == '\0')) return true;
     return false;
@@ -42,8 +43,10 @@ static enum cola_status set_number(const struct cola_option *option, const char 
     } else {
         value->number = strtod(text, &end);
     }
-    bool whole_ok = option->kind == COLA_OPTION_REAL || (text[0] >= '0' && text[0] <= '9');
-    if (end == text || *end != '\0' || errno || !whole_ok || !isfinite(value->number))
+    /* strto* would also take blanks before a number, and strtoull a minus sign */
+    bool begins_well =
+        text[0] && strchr(option->kind == COLA_OPTION_UINT ? "0123456789" : "0123456789.+-", text[0]);
+    if (end == text || *end != '\0' || errno || !begins_well || !isfinite(value->number))
         return cola_fail(COLA_ERR_USAGE, "--%s: '%s' is not a %s", option->name, text,
                          option->kind == COLA_OPTION_UINT ? "whole number" : "number");
     if (value->number < option->min || value->number > option->max)
@@ -160,34 +163,44 @@ const char *cola_options_argument(const struct cola_options *o, size_t i)
     return o->argument[i];
 }
 
-static const struct value *value_of(const struct cola_options *o, const char *name)
+static size_t index_of(const struct cola_options *o, const char *name)
 {
     size_t i = find(o->command, name, strlen(name));
     assert(i < o->command->n_options);
+    return i;
+}
+
+static const struct value *value_of(const struct cola_options *o, const char *name,
+                                    enum cola_option_kind kind)
+{
+    size_t i = index_of(o, name);
+    assert(o->command->option[i].kind == kind);
     return &o->value[i];
 }
 
 bool cola_options_given(const struct cola_options *o, const char *name)
 {
-    return value_of(o, name)->given;
+    return o->value[index_of(o, name)].given;
 }
 bool cola_options_flag(const struct cola_options *o, const char *name)
 {
-    return value_of(o, name)->given;
+    return value_of(o, name, COLA_OPTION_FLAG)->given;
 }
 uint64_t cola_options_uint(const struct cola_options *o, const char *name)
 {
-    return value_of(o, name)->whole;
+    return value_of(o, name, COLA_OPTION_UINT)->whole;
 }
 double cola_options_real(const struct cola_options *o, const char *name)
 {
-    return value_of(o, name)->number;
+    return value_of(o, name, COLA_OPTION_REAL)->number;
 }
 
 const char *cola_options_string(const struct cola_options *o, const char *name)
 {
-    const char *text = value_of(o, name)->text;
-    return text ? text : "";
+    size_t i = index_of(o, name);
+    enum cola_option_kind kind = o->command->option[i].kind;
+    assert(kind == COLA_OPTION_TEXT || kind == COLA_OPTION_CHOICE);
+    return o->value[i].text ? o->value[i].text : "";
 }
 
 bool cola_options_each(const struct cola_options *o, size_t i, const char **name, const char **value)
