@@ -31,7 +31,7 @@ ATTRIBUTES = {
     "metric": ("acc", "identity"),
     "seed": ("0", "identity"),
     "control": ("none", "identity"),
-    "simulations": ("200", "grows"),
+    "n_simulations": ("200", "grows"),
     "run_id": ("3" * 32, "provenance"),
     "created": ("2026-01-31T12:00:00Z", "provenance"),
     "program_version": ("0.1.0", "provenance"),

@@ -77,7 +77,7 @@ def test_without_control_the_table_has_one_column_and_nothing_is_concluded(
     assert "Without a control nothing may be concluded about correction" in out.replace("\n  ", " ")
 
 
-@pytest.mark.parametrize("key", ["model_fingerprint", "simulations", "seed"])
+@pytest.mark.parametrize("key", ["model_fingerprint", "n_simulations", "seed"])
 def test_mismatch_is_refused_and_forced(
     tmp_path: Path, run: str, key: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,7 +165,7 @@ def test_run_and_its_control_belong_together(tmp_path: Path) -> None:
         "model_fingerprint",
         "tasks_fingerprint",
         "numerics_id",
-        "simulations",
+        "n_simulations",
         "preset",
         "space",
         "seed",

@@ -43,7 +43,7 @@ def test_columns_and_ragged_rows_are_what_was_written(path: Path) -> None:
         assert run.chains["prediction"].tolist() == [0, 1, 0, 2]
         assert run.scores[1].tolist() == [-2.0, -1.0, -1.0, -1.0]
         assert run.sample_name(2) == "q2 (tasks row 2)"
-        assert "simulations" in run.keys("grows")
+        assert "n_simulations" in run.keys("grows")
 
 
 def test_columns_are_read_only_when_asked_for(path: Path) -> None:

@@ -153,8 +153,10 @@ def _heading(run: Run, options: argparse.Namespace) -> list[str]:
 
 def _settings(run: Run) -> str:
     """What was searched and how, in one line."""
-    keys = ("task", "score", "metric", "preset", "space", "simulations", "seed", "numerics_id")
-    return ", ".join(f"{key} {run.attributes[key]}" for key in keys if key in run.attributes)
+    keys = ("task", "score", "metric", "preset", "space", "n_simulations", "seed", "numerics_id")
+    return ", ".join(
+        f"{key.removeprefix('n_')} {run.attributes[key]}" for key in keys if key in run.attributes
+    )
 
 
 def _draw(options: argparse.Namespace, ours: Findings, theirs: Findings | None, title: str) -> None:

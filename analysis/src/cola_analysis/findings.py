@@ -20,7 +20,7 @@ MUST_EQUAL = (
     "model_fingerprint",
     "tasks_fingerprint",
     "numerics_id",
-    "simulations",
+    "n_simulations",
     "preset",
     "space",
     "seed",
