@@ -93,6 +93,7 @@ struct cola_run_sample {
     uint32_t n_simulations;
     struct cola_text id, question;
     uint64_t first_chain, n_chains; /* rows of chains/ */
+    uint32_t n_candidates;
 };
 
 struct cola_run_chain {
@@ -105,13 +106,16 @@ struct cola_run_chain {
 
 enum cola_status cola_run_open(const char *path, struct cola_run **out);
 void cola_run_close(struct cola_run *run);
-const char *cola_run_attribute(const struct cola_run *run, const char *key); /* NULL if absent */
+const char *cola_run_attribute(const struct cola_run *run, const char *key);     /* NULL if absent */
+const struct cola_field *cola_run_field(const struct cola_run *run, uint32_t i); /* NULL past the last */
 uint32_t cola_run_n_samples(const struct cola_run *run);
 uint64_t cola_run_n_chains(const struct cola_run *run);
 void cola_run_sample(const struct cola_run *run, uint32_t i,
                      struct cola_run_sample *out); /* i-th of the file */
 void cola_run_chain(const struct cola_run *run, uint64_t row, struct cola_run_chain *out);
+void cola_run_result(const struct cola_run *run, uint64_t row, struct cola_result *out); /* with its cost */
 struct cola_text cola_run_choice(const struct cola_run *run, uint32_t i, uint32_t candidate);
+struct cola_text cola_run_label(const struct cola_run *run, uint32_t i, uint32_t candidate);
 
 /* Computes the digest from the file's content (everything but timing/ and provenance); COLA_ERR_INPUT if it
  * differs from the stored one. Equal for any ranks, threads, back end of one numerics id, order,

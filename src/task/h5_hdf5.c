@@ -222,7 +222,7 @@ static enum cola_status check_size(const struct cola_h5 *file, const char *name,
 enum cola_status cola_h5_read(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
                               void **data, uint64_t *n)
 {
-    hid_t dataset;
+    hid_t dataset = -1;
     void *memory = NULL;
     uint64_t size = 0;
     char why[200];

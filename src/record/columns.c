@@ -1,0 +1,160 @@
+/* columns.c - filling a run's columns, and the checks after which they may be believed; see columns.h. */
+#include "record/columns.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cola/memory.h"
+
+void cola_columns_fini(struct cola_columns *columns)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) free(columns->column[i].data);
+    memset(columns, 0, sizeof *columns);
+}
+
+enum cola_status cola_columns_append(struct cola_columns *columns, enum cola_run_column column,
+                                     const void *items, size_t n)
+{
+    size_t item_bytes = cola_h5_type_bytes(cola_run_schema[column].type);
+    size_t at = columns->column[column].n;
+    COLA_TRY(cola_grow(&columns->column[column].data, &columns->column[column].room, at + n, item_bytes,
+                       cola_run_schema[column].name));
+    if (n) memcpy((uint8_t *)columns->column[column].data + at * item_bytes, items, n * item_bytes);
+    columns->column[column].n += n;
+    return COLA_OK;
+}
+
+enum cola_status cola_columns_put(struct cola_columns *columns, enum cola_run_column column, const void *item,
+                                  size_t n_bytes)
+{
+    assert(n_bytes == cola_h5_type_bytes(cola_run_schema[column].type));
+    (void)n_bytes;
+    return cola_columns_append(columns, column, item, 1);
+}
+
+size_t cola_columns_rows(const struct cola_columns *columns, enum cola_rows rows)
+{
+    return columns->column[cola_rows_column[rows]].n;
+}
+
+const uint64_t *cola_columns_offsets(const struct cola_columns *columns, enum cola_run_column column)
+{
+    return columns->column[column].data;
+}
+
+static size_t target_length(const struct cola_columns *columns, const struct cola_run_schema *schema)
+{
+    return schema->shape == COLA_SHAPE_OFFSETS ? columns->column[schema->into].n
+                                               : cola_columns_rows(columns, (enum cola_rows)schema->into);
+}
+
+enum cola_status cola_columns_end_row(struct cola_columns *columns, enum cola_run_column offsets)
+{
+    uint64_t end = target_length(columns, &cola_run_schema[offsets]);
+    return cola_columns_append(columns, offsets, &end, 1);
+}
+
+/* --- checks -----------------------------------------------------------------------------------------------
+ */
+
+static enum cola_status refuse(const char *path, enum cola_run_column column, size_t row, const char *why)
+{
+    return cola_fail(COLA_ERR_INPUT, "%s: data set %s: row %zu %s", path, cola_run_schema[column].name, row,
+                     why);
+}
+
+static enum cola_status check_shape(const struct cola_columns *columns, enum cola_run_column column,
+                                    const char *path)
+{
+    const struct cola_run_schema *schema = &cola_run_schema[column];
+    size_t n = columns->column[column].n, n_rows = cola_columns_rows(columns, schema->rows);
+    if (schema->shape == COLA_SHAPE_VALUES) return COLA_OK;
+    bool offsets = schema->shape != COLA_SHAPE_COLUMN;
+    if (n != n_rows + offsets)
+        return cola_fail(COLA_ERR_INPUT, "%s: data set %s: expected %zu elements, found %zu", path,
+                         schema->name, n_rows + offsets, n);
+    if (!offsets) return COLA_OK;
+    const uint64_t *offset = cola_columns_offsets(columns, column);
+    uint64_t end = target_length(columns, schema);
+    if (offset[0] != 0 || offset[n_rows] != end)
+        return cola_fail(COLA_ERR_INPUT,
+                         "%s: data set %s: expected 0 first and %llu last, found %llu and %llu", path,
+                         schema->name, (unsigned long long)end, (unsigned long long)offset[0],
+                         (unsigned long long)offset[n_rows]);
+    for (size_t i = 0; i < n_rows; i++)
+        if (offset[i + 1] < offset[i]) return refuse(path, column, i, "ends before it begins");
+    return COLA_OK;
+}
+
+/* Every element of a uint8 column at most `most`. */
+static enum cola_status check_small(const struct cola_columns *columns, enum cola_run_column column,
+                                    uint8_t most, const char *path)
+{
+    const uint8_t *value = columns->column[column].data;
+    for (size_t i = 0; i < columns->column[column].n; i++)
+        if (value[i] > most) return refuse(path, column, i, "holds a value that has no meaning");
+    return COLA_OK;
+}
+
+static bool is_candidate(int32_t value, uint64_t n_candidates)
+{
+    return value >= -1 && (value < 0 || (uint64_t)value < n_candidates);
+}
+
+static enum cola_status check_chains(const struct cola_columns *columns, size_t sample, uint64_t n_candidates,
+                                     const char *path)
+{
+    const uint64_t *chain = cola_columns_offsets(columns, COLA_SAMPLES_CHAIN_OFFSETS),
+                   *layer = cola_columns_offsets(columns, COLA_CHAINS_LAYER_OFFSETS),
+                   *score = cola_columns_offsets(columns, COLA_SCORES_OFFSETS);
+    const int32_t *parent = columns->column[COLA_CHAINS_PARENT].data;
+    const int32_t *prediction = columns->column[COLA_CHAINS_PREDICTION].data;
+    for (uint64_t row = chain[sample]; row < chain[sample + 1]; row++) {
+        uint64_t at = row - chain[sample], n_layers = layer[row + 1] - layer[row],
+                 n_scores = score[row + 1] - score[row];
+        if (at > INT32_MAX || parent[row] < -1 || parent[row] >= (int64_t)at ||
+            (parent[row] < 0) != (at == 0))
+            return refuse(path, COLA_CHAINS_PARENT, row, "has no earlier chain of its sample as parent");
+        if (n_layers < 1 || n_layers > COLA_CHAIN_MAX(COLA_LAYERS_MAX))
+            return refuse(path, COLA_CHAINS_LAYER_OFFSETS, row, "is no chain: too few or too many layers");
+        if (!is_candidate(prediction[row], n_candidates))
+            return refuse(path, COLA_CHAINS_PREDICTION, row, "is no candidate of its sample");
+        if (n_scores != 0 && n_scores != n_candidates)
+            return refuse(path, COLA_SCORES_OFFSETS, row, "does not have one score a candidate");
+    }
+    return COLA_OK;
+}
+
+static enum cola_status check_samples(const struct cola_columns *columns, const char *path)
+{
+    const uint64_t *candidate = cola_columns_offsets(columns, COLA_SAMPLES_CANDIDATE_OFFSETS);
+    const uint32_t *index = columns->column[COLA_SAMPLES_INDEX].data;
+    const int32_t *gold = columns->column[COLA_SAMPLES_GOLD].data,
+                  *target = columns->column[COLA_SAMPLES_TARGET].data;
+    size_t n = cola_columns_rows(columns, COLA_ROWS_SAMPLES);
+    if (n >= UINT32_MAX) return refuse(path, COLA_SAMPLES_INDEX, n, "is too many");
+    for (size_t i = 0; i < n; i++) {
+        uint64_t n_candidates = candidate[i + 1] - candidate[i];
+        if (n_candidates > INT32_MAX)
+            return refuse(path, COLA_SAMPLES_CANDIDATE_OFFSETS, i, "has too many candidates");
+        if (i && index[i] <= index[i - 1]) return refuse(path, COLA_SAMPLES_INDEX, i, "does not ascend");
+        if (!is_candidate(gold[i], n_candidates))
+            return refuse(path, COLA_SAMPLES_GOLD, i, "is no candidate");
+        if (!is_candidate(target[i], n_candidates))
+            return refuse(path, COLA_SAMPLES_TARGET, i, "is no candidate");
+        COLA_TRY(check_chains(columns, i, n_candidates, path));
+    }
+    return COLA_OK;
+}
+
+enum cola_status cola_columns_check(const struct cola_columns *columns, const char *path)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        COLA_TRY(check_shape(columns, (enum cola_run_column)i, path));
+    COLA_TRY(check_small(columns, COLA_SAMPLES_FINISHED, 1, path));
+    COLA_TRY(check_small(columns, COLA_CHAINS_ON_FRONT, 1, path));
+    COLA_TRY(check_small(columns, COLA_CHAINS_EDIT_KIND, COLA_EDIT_REPEAT, path));
+    COLA_TRY(check_small(columns, COLA_CHAINS_OUTCOME, COLA_OUTCOME_CRASHED, path));
+    return check_samples(columns, path);
+}

@@ -1,0 +1,45 @@
+/* columns.h - a run's content in memory, one array a data set of the schema: what the fold fills, the writer
+ * writes, the reader loads and the digest hashes. Knows no HDF5 file. */
+#ifndef COLA_RECORD_COLUMNS_H
+#define COLA_RECORD_COLUMNS_H
+
+#include <stdint.h>
+
+#include "cola/record.h"
+#include "record/fields.h"
+#include "record/schema.h"
+
+struct cola_columns {
+    struct {
+        void *data; /* of the schema's type, host order */
+        size_t n, room;
+    } column[COLA_N_RUN_COLUMNS];
+};
+
+void cola_columns_fini(struct cola_columns *columns);
+
+/* Appends n items of the column's type. */
+enum cola_status cola_columns_append(struct cola_columns *columns, enum cola_run_column column,
+                                     const void *items, size_t n);
+/* Ends a row of a ragged column (or FIRST): appends the present length of what the offsets point into. Call
+ * once before the first row. */
+enum cola_status cola_columns_end_row(struct cola_columns *columns, enum cola_run_column offsets);
+
+/* One item, whose C type must be as large as the column's (asserted). */
+#define COLA_COLUMNS_PUT(columns, which, ctype, value)                                                       \
+    cola_columns_put((columns), (which), &(ctype){(ctype)(value)}, sizeof(ctype))
+enum cola_status cola_columns_put(struct cola_columns *columns, enum cola_run_column column, const void *item,
+                                  size_t n_bytes);
+
+/* Lengths, offsets, and every value that something indexes with: after this no access by the format's rules
+ * leaves an array. COLA_ERR_INPUT names path and data set. */
+enum cola_status cola_columns_check(const struct cola_columns *columns, const char *path);
+
+size_t cola_columns_rows(const struct cola_columns *columns, enum cola_rows rows);
+const uint64_t *cola_columns_offsets(const struct cola_columns *columns, enum cola_run_column column);
+
+/* The content digest (docs/format-run.md) of columns and the identity and grows fields. */
+enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
+                                     char text[COLA_HASH_TEXT]);
+
+#endif

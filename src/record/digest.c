@@ -1,0 +1,85 @@
+/* digest.c - the content digest of a run: a hash over a canonical serialisation of fields and columns, as
+ * docs/format-run.md says. It sees numbers, never how a file stores them. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cola/memory.h"
+#include "record/columns.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the digest hashes numbers as they lie in memory");
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(const struct cola_field *const *)a)->key, (*(const struct cola_field *const *)b)->key);
+}
+
+static enum cola_status hash_fields(struct cola_hash *hash, const struct cola_fields *fields)
+{
+    const struct cola_field **sorted = NULL;
+    size_t n = 0;
+    COLA_TRY(cola_alloc((void **)&sorted, fields->n, sizeof(const struct cola_field *), "digest"));
+    for (size_t i = 0; i < fields->n; i++)
+        if (fields->item[i].role != COLA_FIELD_PROVENANCE) sorted[n++] = &fields->item[i];
+    qsort(sorted, n, sizeof *sorted, by_key);
+    for (size_t i = 0; i < n; i++) {
+        cola_hash_u64(hash, sorted[i]->role);
+        cola_hash_string(hash, sorted[i]->key);
+        cola_hash_string(hash, sorted[i]->value);
+    }
+    free(sorted);
+    return COLA_OK;
+}
+
+/* Which of the many NaNs an operation gives is the processor's choice: all count as one. */
+static void hash_f32(struct cola_hash *hash, const float *value, size_t n)
+{
+    static const uint32_t quiet_nan = 0x7FC00000u;
+    size_t from = 0;
+    for (size_t i = 0; i < n; i++)
+        if (isnan(value[i])) {
+            cola_hash_bytes(hash, value + from, (i - from) * sizeof *value);
+            cola_hash_bytes(hash, &quiet_nan, sizeof quiet_nan);
+            from = i + 1;
+        }
+    cola_hash_bytes(hash, value + from, (n - from) * sizeof *value);
+}
+
+static void hash_f64(struct cola_hash *hash, const double *value, size_t n)
+{
+    static const uint64_t quiet_nan = 0x7FF8000000000000u;
+    for (size_t i = 0; i < n; i++)
+        cola_hash_bytes(hash, isnan(value[i]) ? (const void *)&quiet_nan : (const void *)&value[i],
+                        sizeof *value);
+}
+
+static void hash_column(struct cola_hash *hash, const struct cola_columns *columns,
+                        enum cola_run_column column)
+{
+    const struct cola_run_schema *schema = &cola_run_schema[column];
+    const void *data = columns->column[column].data;
+    size_t n = columns->column[column].n;
+    cola_hash_string(hash, schema->name);
+    cola_hash_string(hash, cola_h5_type_name(schema->type));
+    cola_hash_u64(hash, n);
+    if (n == 0) return;
+    if (schema->type == COLA_H5_F32)
+        hash_f32(hash, data, n);
+    else if (schema->type == COLA_H5_F64)
+        hash_f64(hash, data, n);
+    else
+        cola_hash_bytes(hash, data, n * cola_h5_type_bytes(schema->type));
+}
+
+enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
+                                     char text[COLA_HASH_TEXT])
+{
+    struct cola_hash *hash;
+    COLA_TRY(cola_hash_create(&hash));
+    enum cola_status status = hash_fields(hash, fields);
+    for (int i = 0; status == COLA_OK && i < COLA_N_RUN_COLUMNS; i++)
+        if (cola_run_schema[i].in_digest) hash_column(hash, columns, (enum cola_run_column)i);
+    if (status == COLA_OK) cola_hash_text(hash, text);
+    cola_hash_destroy(hash);
+    return status;
+}

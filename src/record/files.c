@@ -1,0 +1,75 @@
+/* files.c - durable files; see files.h. Knows no format. */
+#include "record/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum cola_status cola_file_write(int fd, const char *path, const void *bytes, size_t n)
+{
+    const char *at = bytes;
+    while (n) {
+        ssize_t written = write(fd, at, n);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0)
+            return cola_fail(COLA_ERR_IO, "%s: cannot be written: %s", path,
+                             written ? strerror(errno) : "no space");
+        at += written;
+        n -= (size_t)written;
+    }
+    return COLA_OK;
+}
+
+enum cola_status cola_file_temporary(const char *path, char **name, int *fd)
+{
+    char *temporary = NULL;
+    if (asprintf(&temporary, "%s.tmp.%ld", path, (long)getpid()) < 0)
+        return cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
+    unlink(temporary); /* of a dead process that had our number */
+    int opened = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (opened < 0) {
+        enum cola_status status =
+            cola_fail(COLA_ERR_IO, "%s: cannot be created: %s", temporary, strerror(errno));
+        free(temporary);
+        return status;
+    }
+    *name = temporary;
+    *fd = opened;
+    return COLA_OK;
+}
+
+enum cola_status cola_file_sync_directory(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!directory) return cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int failed =
+        fd < 0 || (fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP); /* some cannot sync these */
+    enum cola_status status =
+        failed ? cola_fail(COLA_ERR_IO, "%s: cannot be synced: %s", directory, strerror(errno)) : COLA_OK;
+    if (fd >= 0) close(fd);
+    free(directory);
+    return status;
+}
+
+enum cola_status cola_file_replace(const char *path, const void *bytes, size_t n)
+{
+    char *temporary = NULL;
+    int fd = -1;
+    COLA_TRY(cola_file_temporary(path, &temporary, &fd));
+    enum cola_status status = cola_file_write(fd, temporary, bytes, n);
+    if (status == COLA_OK && fsync(fd) != 0)
+        status = cola_fail(COLA_ERR_IO, "%s: fsync: %s", temporary, strerror(errno));
+    if (close(fd) != 0 && status == COLA_OK)
+        status = cola_fail(COLA_ERR_IO, "%s: close: %s", temporary, strerror(errno));
+    if (status == COLA_OK && rename(temporary, path) != 0)
+        status =
+            cola_fail(COLA_ERR_IO, "%s: cannot be renamed from %s: %s", path, temporary, strerror(errno));
+    if (status != COLA_OK) unlink(temporary);
+    free(temporary);
+    return status == COLA_OK ? cola_file_sync_directory(path) : status;
+}

@@ -1,0 +1,24 @@
+/* files.h - what makes a file safe on disk: whole writes, temporaries in the same directory, rename, synced
+ * directories. Errors are COLA_ERR_IO with path and reason. */
+#ifndef COLA_RECORD_FILES_H
+#define COLA_RECORD_FILES_H
+
+#include <stddef.h>
+
+#include "cola/status.h"
+
+/* All bytes, in one write(2) unless the system takes fewer. */
+enum cola_status cola_file_write(int fd, const char *path, const void *bytes, size_t n);
+
+/* Creates "PATH.tmp.PID", open for reading and writing, mode 0666 less umask; *name is the caller's to free.
+ */
+enum cola_status cola_file_temporary(const char *path, char **name, int *fd);
+
+/* fsync of the directory that holds path: makes a new name last. */
+enum cola_status cola_file_sync_directory(const char *path);
+
+/* The file's content becomes `bytes`, at once: temporary, fsync, rename, fsync of the directory. On failure
+ * the old file is as it was and no temporary stays. */
+enum cola_status cola_file_replace(const char *path, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,22 @@
+/* journal_file.h - the journal's struct, shared by journal.c (writing) and journal_read.c (reading back). */
+#ifndef COLA_RECORD_JOURNAL_FILE_H
+#define COLA_RECORD_JOURNAL_FILE_H
+
+#include "record/journal_record.h"
+
+enum { COLA_MAGIC_BYTES = 16 };
+extern const uint8_t cola_journal_magic[COLA_MAGIC_BYTES]; /* "cola-journal", major (u16), minor (u16) */
+
+struct cola_journal {
+    int fd; /* locked */
+    char *path;
+    uint64_t end;      /* bytes of whole records, magic included */
+    uint64_t sequence; /* of the last record */
+    struct cola_pack pack;
+    bool broken; /* the file may end in half a record that could not be cut off */
+};
+
+/* From an open, locked file: hands out the records, cuts a torn tail off, sets end and sequence. */
+enum cola_status cola_journal_read(struct cola_journal *journal, cola_journal_visit *visit, void *user);
+
+#endif

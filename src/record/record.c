@@ -1,0 +1,197 @@
+/* record.c - what the master calls while it searches: what is known, what was started, evaluated, finished;
+ * commit; fold. Beginning and resuming are record_open.c's, another run's results record_memo.c's. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cola/log.h"
+#include "cola/memory.h"
+#include "record/fold.h"
+#include "record/record_state.h"
+#include "record/writer.h"
+
+void cola_record_close(struct cola_record *record)
+{
+    if (!record) return;
+    if (record->journal && cola_record_commit(record) != COLA_OK)
+        cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
+    cola_journal_close(record->journal);
+    cola_known_destroy(record->known);
+    cola_fields_fini(&record->fields);
+    if (record->wanted) free(record->wanted->entry);
+    free(record->wanted);
+    free(record->journal_path);
+    free(record->run_path);
+    free(record);
+}
+
+/* --- known results ----------------------------------------------------------------------------------------
+ */
+
+bool cola_record_known(const struct cola_record *record, uint32_t sample, const struct cola_chain *chain,
+                       struct cola_result *out)
+{
+    struct cola_known_entry *entry = cola_known_find(record->known, sample, chain);
+    if (!entry) return false;
+    if (!entry->journalled && !entry->wanted) {
+        struct cola_wanted *wanted = record->wanted;
+        if (cola_grow((void **)&wanted->entry, &wanted->room, wanted->n + 1,
+                      sizeof(struct cola_known_entry *), "memo") != COLA_OK)
+            return false; /* then it is evaluated: slower, not wrong */
+        wanted->entry[wanted->n++] = entry;
+        entry->wanted = true;
+    }
+    *out = entry->result;
+    return true;
+}
+
+uint64_t cola_record_n_known(const struct cola_record *record)
+{
+    return cola_known_count(record->known);
+}
+
+uint64_t cola_record_n_resumed(const struct cola_record *record)
+{
+    return record->n_resumed;
+}
+
+/* --- the journal ------------------------------------------------------------------------------------------
+ */
+
+enum cola_status cola_record_write_entry(struct cola_journal *journal, struct cola_known_entry *entry)
+{
+    struct cola_journal_record written = {.kind = COLA_JOURNAL_EVALUATED,
+                                          .sample = entry->sample,
+                                          .chain = entry->chain,
+                                          .result = entry->result};
+    COLA_TRY(cola_journal_append(journal, &written));
+    entry->journalled = true;
+    return COLA_OK;
+}
+
+enum cola_status cola_record_write_known(struct cola_record *record, struct cola_journal *journal)
+{
+    for (uint64_t i = 0; i < cola_known_count(record->known); i++) {
+        struct cola_known_entry *entry = cola_known_entry(record->known, i);
+        if (!entry->journalled) COLA_TRY(cola_record_write_entry(journal, entry));
+    }
+    return COLA_OK;
+}
+
+static enum cola_status check_sample(const struct cola_record *record, uint32_t sample)
+{
+    if (sample >= record->first_sample && sample - record->first_sample < record->n_samples) return COLA_OK;
+    return cola_fail(COLA_ERR_INPUT, "%s: sample %u is not of this run (%u:%u)", record->journal_path, sample,
+                     record->first_sample, record->first_sample + record->n_samples);
+}
+
+static enum cola_status check_chain(uint32_t sample, const struct cola_chain *chain)
+{
+    if (chain->n_layers >= 1 && chain->n_layers <= COLA_CHAIN_MAX(COLA_LAYERS_MAX)) return COLA_OK;
+    return cola_fail(COLA_ERR_INPUT, "sample %u: %u layers are no chain", sample, chain->n_layers);
+}
+
+enum cola_status cola_record_started(struct cola_record *record, uint32_t sample,
+                                     const struct cola_chain *chain)
+{
+    COLA_TRY(check_sample(record, sample));
+    COLA_TRY(check_chain(sample, chain));
+    struct cola_journal_record started = {.kind = COLA_JOURNAL_STARTED, .sample = sample, .chain = *chain};
+    return cola_journal_append(record->journal, &started);
+}
+
+/* A result that is not finite has no scores to compare: all are NaN with the same bits, whatever the back end
+ * left. */
+static enum cola_status take_evaluated(struct cola_record *record, uint32_t sample,
+                                       const struct cola_chain *chain, const struct cola_result *result,
+                                       struct cola_known_entry **entry)
+{
+    struct cola_result canonical = *result;
+    float *nan_score = NULL;
+    bool added;
+    uint32_t n_candidates = cola_tasks_sample(record->tasks, sample)->n_candidates;
+    if (result->outcome > COLA_OUTCOME_CRASHED)
+        return cola_fail(COLA_ERR_INPUT, "sample %u: outcome %u has no meaning", sample, result->outcome);
+    if (result->outcome != COLA_OUTCOME_SCORED) {
+        COLA_TRY(cola_alloc((void **)&nan_score, n_candidates, sizeof *nan_score, "scores"));
+        for (uint32_t i = 0; i < n_candidates; i++) nan_score[i] = (float)NAN;
+        canonical.score = nan_score;
+        canonical.n_scores = n_candidates;
+        canonical.logsumexp = isfinite(result->logsumexp) ? result->logsumexp : (float)NAN;
+    } else if (result->n_scores != 0 && result->n_scores != n_candidates) {
+        return cola_fail(COLA_ERR_INPUT, "sample %u: %u scores for %u candidates", sample, result->n_scores,
+                         n_candidates);
+    }
+    enum cola_status status = cola_known_add(record->known, sample, chain, &canonical, entry, &added);
+    if (status == COLA_OK && added) (*entry)->journalled = false;
+    free(nan_score);
+    return status;
+}
+
+enum cola_status cola_record_evaluated(struct cola_record *record, uint32_t sample,
+                                       const struct cola_chain *chain, const struct cola_result *result)
+{
+    struct cola_known_entry *entry = NULL;
+    COLA_TRY(check_sample(record, sample));
+    COLA_TRY(check_chain(sample, chain));
+    COLA_TRY(take_evaluated(record, sample, chain, result, &entry));
+    return entry->journalled ? COLA_OK : cola_record_write_entry(record->journal, entry);
+}
+
+enum cola_status cola_record_finished(struct cola_record *record, uint32_t sample, uint32_t n_simulations)
+{
+    COLA_TRY(check_sample(record, sample));
+    struct cola_journal_record finished = {
+        .kind = COLA_JOURNAL_FINISHED, .sample = sample, .n_simulations = n_simulations};
+    return cola_journal_append(record->journal, &finished);
+}
+
+enum cola_status cola_record_commit(struct cola_record *record)
+{
+    struct cola_wanted *wanted = record->wanted;
+    for (size_t i = 0; i < wanted->n; i++)
+        if (!wanted->entry[i]->journalled)
+            COLA_TRY(cola_record_write_entry(record->journal, wanted->entry[i]));
+    wanted->n = 0;
+    if (record->committed == cola_journal_sequence(record->journal)) return COLA_OK;
+    COLA_TRY(cola_journal_commit(record->journal));
+    record->committed = cola_journal_sequence(record->journal);
+    return COLA_OK;
+}
+
+/* --- the fold ---------------------------------------------------------------------------------------------
+ */
+
+static enum cola_status fold_samples(struct cola_record *record, const struct cola_fold *fold,
+                                     struct cola_columns *columns, bool *complete)
+{
+    COLA_TRY(cola_fold_begin(columns));
+    *complete = true;
+    for (uint32_t i = 0; i < record->n_samples; i++) {
+        const struct cola_search *search = fold->search[i];
+        struct cola_fold_sample sample = {.tasks = record->tasks,
+                                          .index = record->first_sample + i,
+                                          .target = fold->target[i],
+                                          .finished = fold->finished[i],
+                                          .n_simulations = search ? cola_search_n_simulations(search) : 0};
+        COLA_TRY(cola_fold_search(columns, &sample, search, record->known));
+        if (!fold->finished[i]) *complete = false;
+    }
+    return COLA_OK;
+}
+
+enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold)
+{
+    struct cola_columns columns = {0};
+    bool complete = false;
+    COLA_TRY(cola_record_commit(record)); /* run.h5 never knows more than the journal */
+    enum cola_status status = fold_samples(record, fold, &columns, &complete);
+    if (status == COLA_OK) status = cola_columns_check(&columns, record->run_path);
+    struct cola_run_content content = {.columns = &columns,
+                                       .fields = &record->fields,
+                                       .complete = complete,
+                                       .folded_sequence = cola_journal_sequence(record->journal)};
+    if (status == COLA_OK) status = cola_run_write(record->run_path, &content);
+    cola_columns_fini(&columns);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* run.h - what an open run.h5 holds; between reader_hdf5.c (loading) and run.c (handing out). */
+#ifndef COLA_RECORD_RUN_H
+#define COLA_RECORD_RUN_H
+
+#include "record/columns.h"
+
+struct cola_run {
+    char *path;
+    struct cola_columns columns; /* checked */
+    struct cola_fields fields;   /* the attributes of the three lists */
+    char *digest;                /* as stored */
+    bool complete;
+    uint64_t folded_sequence;
+    char complete_text[2], sequence_text[24]; /* for cola_run_attribute */
+};
+
+#endif
