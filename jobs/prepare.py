@@ -126,8 +126,8 @@ def count(text: str) -> int:
     return value
 
 
-def main() -> int:
-    """Command line."""
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("--model", type=Path, required=True, metavar="DIR", help="Hugging Face directory")
     parser.add_argument("--task", required=True, metavar="NAME", help=" | ".join(task_file.names()))
@@ -144,7 +144,7 @@ def main() -> int:
         "--skip-bad", action="store_true", help="leave out bad rows instead of refusing the file"
     )
     try:
-        prepare(parser.parse_args())
+        prepare(parser.parse_args(arguments))
     except (JobError, OSError) as error:
         print(f"prepare.py: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,7 @@
 # sanitizers, the format checks and the fuzz targets. Exit status 0 only if every step passed.
 # Each step's output is in build/test-logs/; it is shown where the step failed. The time of each step is printed.
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 usage() {
     cat <<'TEXT'
@@ -82,7 +82,7 @@ run_pytest() {
 }
 
 check_c_format() {
-    git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format --dry-run -Werror
+    find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
 }
 
 check_shell() {
