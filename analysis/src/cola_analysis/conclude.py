@@ -112,9 +112,8 @@ def _shorter(run: Findings, control: Findings, comparison: Comparison) -> str:
     wording = {
         Verdict.ABOVE: "is clearly above zero: right answers survive shortening more often than wrong ones.",
         Verdict.BELOW: "is clearly below zero: wrong answers survive shortening more often than right ones.",
-        Verdict.UNCLEAR: "is not distinguishable from zero: as far as these samples tell, a shorter chain "
-        "keeps "
-        "the model's answer about as often whether it is right or wrong.",
+        Verdict.UNCLEAR: "is not distinguishable from zero: these samples do not tell whether right answers "
+        "survive shortening more often than wrong ones.",
     }
     return (
         f"{text} Of the {_samples(control.shorter.n)} whose base chain gives the drawn wrong answer, "
@@ -179,7 +178,7 @@ def _paired(run: Findings, comparison: Comparison) -> str:
     paired = comparison.paired
     intro = "Like with like: the two shares above are over different samples"
     if run.base.hits:
-        intro += ", the control's also over those right at the base, which may be harder to move"
+        intro += ", the control's also over those right at the base, which may be harder or easier to move"
     intro += "."
     if paired.difference is None:
         return (
