@@ -102,7 +102,7 @@ def _depths(upper: Axes, lower: Axes, run: Findings) -> None:
     ):
         axes.hist(values, bins=bins, color=colour, edgecolor="white", linewidth=0.8)
         for depth in base:
-            axes.axvline(depth, color=GREY, linestyle="dashed", linewidth=1.2)
+            axes.axvline(depth, color="black", linestyle="dashed", linewidth=1.2)
         mean = f", mean {sum(values) / len(values):.1f} layers" if values else ""
         n = f"{len(values)} sample{'' if len(values) == 1 else 's'}"
         axes.text(
