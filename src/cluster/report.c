@@ -49,9 +49,8 @@ static void report_workers(struct cola_master *m)
 {
     for (uint32_t i = 1; i <= m->n_workers; i++) {
         const struct worker_state *w = &m->worker[i];
-        cola_report_line(m, "  worker %u (%s, %s, %u thread%s): %llu evaluations (%.1f %%)", i, w->hello.host,
-                         w->hello.device, w->hello.n_threads, w->hello.n_threads == 1 ? "" : "s",
-                         (unsigned long long)w->n_results,
+        cola_report_line(m, "  worker %u (%s, %s): %llu evaluations (%.1f %%)", i, w->hello.host,
+                         w->hello.device, (unsigned long long)w->n_results,
                          m->counts.n_new ? 100.0 * (double)w->n_results / (double)m->counts.n_new : 0.0);
     }
 }
