@@ -96,8 +96,8 @@ mpi "$cola" search "$out/tasks.h5" "${search_options[@]}" --control wrong-answer
 step "findings"
 .venv/bin/cola-findings "$out/run.h5" --control "$out/control.h5" --figure "$out/findings.png"
 
-sample=$(head -n 1 jobs/data/arc_easy.jsonl | .venv/bin/python -c 'import json, sys; print(json.load(sys.stdin)["id"])')
-printf '\n-- one question: %s show %s --sample %s\n' "$cola" "$out/run.h5" "$sample"
+sample=$(env PYTHONPATH=jobs .venv/bin/python -m cola_jobs.example_sample "$out/run.h5")
+printf '\n-- one question: %s show %s --sample %s\n\n' "$cola" "$out/run.h5" "$sample"
 "$cola" show "$out/run.h5" --sample "$sample"
 
 cat <<TEXT
