@@ -102,6 +102,10 @@ struct cola_backend {
     enum cola_status (*reduce_logits)(struct cola_device *device, const float *logits, uint32_t n_rows,
                                       uint32_t n_vocab, struct cola_logits *logit,
                                       const struct cola_pick *pick, uint32_t n_picks, float *picked);
+
+    /* FLOP/s of a loop of fused multiply-adds on registers alone, on all threads, measured for about
+     * `seconds`: what products are compared with. NULL where there is none. */
+    double (*measure_peak)(struct cola_device *device, double seconds);
 };
 
 /* The back end of that name; "auto": the fastest that this machine can run. COLA_ERR_UNSUPPORTED names those

@@ -216,3 +216,8 @@ void cola_engine_counters(const struct cola_engine *e, struct cola_engine_counte
 {
     *out = e->counters;
 }
+
+double cola_engine_measure_peak(struct cola_engine *e, double seconds)
+{
+    return e->backend->measure_peak ? e->backend->measure_peak(e->device, seconds) : 0;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/clock.h"
 #include "cola/memory.h"
 #include "cola/threads.h"
 #include "engine/cpu/kernels.h"
@@ -430,6 +431,34 @@ static enum cola_status cpu_attention(struct cola_device *device, const struct c
     return COLA_OK;
 }
 
+/* --- peak
+ * --------------------------------------------------------------------------------------------------- */
+
+struct peak {
+    const struct cola_cpu_kernels *kernels;
+    double until_s, *flops; /* [n_threads] */
+};
+
+static void spin_until(void *context, uint32_t task, uint32_t thread)
+{
+    enum { ROUNDS = 100000 };
+    struct peak *peak = context;
+    (void)thread;
+    while (cola_clock_s() < peak->until_s) peak->flops[task] += peak->kernels->spin(ROUNDS);
+}
+
+static double cpu_measure_peak(struct cola_device *device, double seconds)
+{
+    double start = cola_clock_s(), total = 0;
+    struct peak peak = {.kernels = device->kernels, .until_s = start + seconds};
+    if (cola_alloc((void **)&peak.flops, device->n_threads, sizeof *peak.flops, "peak") != COLA_OK) return 0;
+    cola_threads_run(device->threads, device->n_threads, spin_until, &peak);
+    double took = cola_clock_s() - start;
+    for (uint32_t t = 0; t < device->n_threads; t++) total += peak.flops[t];
+    free(peak.flops);
+    return total / took;
+}
+
 const struct cola_backend cola_backend_cpu = {
     .name = "cpu",
     .numerics_id = COLA_NUMERICS_F32,
@@ -451,4 +480,5 @@ const struct cola_backend cola_backend_cpu = {
     .attention = cpu_attention,
     .gate = cpu_gate,
     .reduce_logits = cpu_reduce_logits,
+    .measure_peak = cpu_measure_peak,
 };

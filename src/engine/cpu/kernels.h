@@ -37,6 +37,8 @@ struct cola_cpu_kernels {
     /* All queries of n_spans spans of one sequence for one key/value head. */
     void (*attend)(const struct cola_attention *a, const struct cola_span *span, uint32_t n_spans,
                    uint32_t kv_head, struct cola_cpu_scratch *scratch);
+    /* n_rounds times a fixed number of fused multiply-adds on registers; returns their FLOPs. */
+    double (*spin)(uint64_t n_rounds);
 };
 
 extern const struct cola_cpu_kernels cola_cpu_kernels_avx2, cola_cpu_kernels_avx512;
