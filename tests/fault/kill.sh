@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# kill.sh COLA MAKE_TASKS [SEED] - a search that was killed or stopped and resumed has the labels of one that was
+# not: SIGKILL of the whole job at five random moments without mpirun, and again with 3 ranks; USR1, TERM and
+# --time-limit exit 75. SEED repeats the moments. After every kill run.h5, if it is there, opens.
+. "$(dirname "${BASH_SOURCE[0]}")/../mpi/common.sh"
+seed=${3:-$((RANDOM * 32768 + RANDOM))}
+RANDOM=$((seed % 32768))
+echo "seed     $seed"
+tasks=$work/tasks.h5 out=$work/run.h5 log=$work/log
+session= # of the job that runs
+trap 'kill_job; rm -rf "$work"' EXIT
+
+# start RANKS OPTIONS...: in a session of its own, so that it and all its children can be found. $! is the job.
+start() {
+    local ranks=$1
+    shift
+    # shellcheck disable=SC2046 # the launcher's words are words
+    setsid $(launcher "$ranks") "$cola" search "$tasks" --model "$model" --out "$out" --seed 2 --threads 1 \
+        --simulations "$simulations" --resume "$@" >"$log" 2>&1 &
+    session=$!
+}
+
+kill_job() { # every process of the session, which is ours: no name is matched
+    local pids
+    [[ -n $session ]] || return 0
+    while pids=$(ps -o pid= -s "$session" | tr -d ' ') && [[ -n $pids ]]; do
+        # shellcheck disable=SC2086 # one word a process
+        kill -KILL $pids 2>/dev/null || true
+        sleep 0.02
+    done
+    session=
+}
+
+now_ms() { date +%s%3N; }
+
+sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
+
+finish() { # finish RANKS: to the end, and the digest is the uninterrupted run's
+    local got status=0
+    start "$1"
+    wait "$session" || status=$?
+    session=
+    [[ $status == 0 ]] || { cat "$log" >&2; die "resume with $1 ranks: exit status $status"; }
+    got=$("$cola" show "$out" --digest)
+    [[ $got == "$want" ]] || die "seed $seed, $1 ranks: $got, uninterrupted $want"
+}
+
+fresh() { rm -f "$out" "$out.journal"; }
+
+# A search of about 5 s without interruption on this machine: first 20 samples to learn its speed.
+simulations=60
+"$make_tasks" "$tasks" loglik 20 "$vocabulary" 3
+began=$(now_ms)
+start 0 && wait "$session" || die "the first search: $(cat "$log")"
+took=$(($(now_ms) - began))
+samples=$((20 * 5000 / (took + 1)))
+samples=$((samples < 20 ? 20 : samples > 1500 ? 1500 : samples))
+fresh
+"$make_tasks" "$tasks" loglik "$samples" "$vocabulary" 3
+began=$(now_ms)
+start 0 && wait "$session" || die "the uninterrupted search: $(cat "$log")"
+took=$(($(now_ms) - began))
+want=$("$cola" show "$out" --digest)
+echo "whole    $samples samples in $took ms: $want"
+
+for ranks in 0 3; do
+    fresh
+    landed=0 resumed=0
+    for round in 1 2 3 4 5; do
+        delay=$((100 + RANDOM * (took / 5) / 32768 + (ranks ? 300 : 0)))
+        start "$ranks"
+        job=$session
+        sleep_ms "$delay"
+        if kill -0 "$job" 2>/dev/null; then landed=$((landed + 1)); fi
+        { kill_job && wait "$job"; } 2>/dev/null || true # bash would say "Killed"
+        if grep -q "resuming: [1-9]" "$log"; then resumed=$((resumed + 1)); fi
+        if [[ -e $out ]]; then "$cola" show "$out" --digest >/dev/null || die "seed $seed: run.h5 is damaged"; fi
+        echo "killed   $ranks ranks after $delay ms, $(grep -c . "$log") lines"
+    done
+    ((landed >= 3)) || die "only $landed kills of 5 hit a running search"
+    finish "$ranks"
+    if grep -q "resuming: [1-9]" "$log"; then resumed=$((resumed + 1)); fi
+    ((resumed >= 1)) || die "no resume found anything to resume"
+    echo "same     $ranks ranks after $landed kills, $resumed resumes with known results"
+done
+
+stop_with() { # stop_with RANKS SIGNAL
+    local status=0
+    fresh
+    start "$1"
+    sleep_ms $((took / 4 + 700))
+    kill -s "$2" "$session"
+    wait "$session" || status=$?
+    [[ $status == 75 ]] || { cat "$log" >&2; die "$2 with $1 ranks: exit status $status instead of 75"; }
+    "$cola" show "$out" --digest >/dev/null || die "run.h5 after $2"
+    session=
+    finish "$1"
+    grep -q "resuming: [1-9]" "$log" || die "nothing was known after $2"
+    echo "same     $1 ranks after $2"
+}
+stop_with 0 USR1
+stop_with 0 TERM
+stop_with 0 INT
+stop_with 3 USR1
+
+fresh
+status=0
+start 3 --time-limit 1
+wait "$session" || status=$?
+session=
+[[ $status == 75 ]] || { cat "$log" >&2; die "--time-limit: exit status $status instead of 75"; }
+finish 2 # other ranks than before
+echo "same     2 ranks after --time-limit with 3"
+echo "passed"
