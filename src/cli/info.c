@@ -82,7 +82,7 @@ static enum cola_status print(json_t *facts, bool as_json)
         print_text(facts);
         return COLA_OK;
     }
-    char *text = json_dumps(facts, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(facts, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     if (!text) return cola_fail(COLA_ERR_INPUT, "info: a text is not UTF-8 and cannot be printed as JSON");
     printf("%s\n", text);
     free(text);

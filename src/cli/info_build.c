@@ -49,7 +49,11 @@ enum cola_status cola_info_build(json_t *facts)
 {
     COLA_TRY(cola_info_add_text(facts, "version", cola_build_version()));
     COLA_TRY(cola_info_add_text(facts, "git_hash", cola_build_git_hash()));
+#ifdef __clang__
     COLA_TRY(cola_info_add_text(facts, "compiler", __VERSION__));
+#else
+    COLA_TRY(cola_info_add_text(facts, "compiler", "gcc " __VERSION__));
+#endif
     COLA_TRY(cola_info_add_text(facts, "back_ends", cola_backend_names()));
     COLA_TRY(add_libraries(facts));
     COLA_TRY(add_cpu(facts));

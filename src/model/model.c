@@ -32,7 +32,9 @@ static enum cola_status open_config(const char *dir, struct cola_model_config *c
     size_t n = strlen(dir) + sizeof "/config.json";
     COLA_TRY_DONE(cola_alloc((void **)&path, n, 1, "path"));
     snprintf(path, n, "%s/config.json", dir);
-    COLA_TRY_DONE(cola_mapped_file_open(path, CONFIG_BYTES_MAX, &text));
+    status = cola_mapped_file_open(path, CONFIG_BYTES_MAX, &text);
+    if (status == COLA_ERR_IO) cola_fail_in(status, "%s is no readable model directory", dir);
+    if (status != COLA_OK) goto done;
     COLA_TRY_DONE(cola_config_parse(text.n_bytes ? text.bytes : "", text.n_bytes, path, config));
 done:
     cola_mapped_file_close(&text);
