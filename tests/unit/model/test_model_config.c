@@ -158,10 +158,12 @@ static const struct {
     {"1e-5", "0", COLA_ERR_INPUT, {"rms_norm_eps", "found 0"}},
     {"1e-5", "-1e-5", COLA_ERR_INPUT, {"rms_norm_eps"}},
     {"1e-5", "1e-60", COLA_ERR_INPUT, {"rms_norm_eps"}},
+    {"1e-5", "1.5", COLA_ERR_INPUT, {"rms_norm_eps", "found 1.5"}},
     {"1e-5", "1e400", COLA_ERR_INPUT, {"rms_norm_eps", "overflow"}},
     {"1e-5", "Infinity", COLA_ERR_INPUT, {"rms_norm_eps"}},
     {"\"tie_word_embeddings\": false", "\"tie_word_embeddings\": 0", COLA_ERR_INPUT, {"tie_word_embeddings"}},
     /* rope */
+    {"10000.0", "1e19", COLA_ERR_INPUT, {"rope_theta", "1e+18"}},
     {"10000.0", "0.5", COLA_ERR_INPUT, {"rope_theta"}},
     {"10000.0", "\"x\"", COLA_ERR_INPUT, {"rope_theta"}},
     {ROPE_4, "\"rope_scaling\": 7", COLA_ERR_INPUT, {"rope_scaling", "object"}},

@@ -163,7 +163,7 @@ static void header_length_is_held_against_the_file(void **state)
         for (int b = 0; b < 8; b++) bytes[b] = (unsigned char)(lengths[i] >> 8 * b);
         bytes[8] = '{', bytes[9] = '}';
         assert_int_equal(cola_safetensors_parse(bytes, sizeof bytes, "m/x.safetensors", &st), COLA_ERR_INPUT);
-        assert_non_null(strstr(cola_error_text(), "m/x.safetensors: its header is"));
+        assert_non_null(strstr(cola_error_text(), "only 2 follow"));
     }
 }
 
