@@ -1,4 +1,7 @@
-"""The structure that CMakeLists.txt links, checked in the sources: includes point one way, and each library has its files."""
+"""The structure that CMakeLists.txt links, checked in the sources.
+
+Includes point one way, and each library is called from its own files only.
+"""
 
 import re
 from pathlib import Path
@@ -9,10 +12,32 @@ ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^">]+)[">]', re.MULTILINE)
 
 # A module may include its own headers and those of modules with a smaller number.
-LEVEL = {"base": 0, "chain": 1, "model": 2, "task": 2, "search": 3, "engine": 3, "record": 4, "cluster": 5, "cli": 6}
+LEVEL = {
+    "base": 0,
+    "chain": 1,
+    "model": 2,
+    "task": 2,
+    "search": 3,
+    "engine": 3,
+    "record": 4,
+    "cluster": 5,
+    "cli": 6,
+}
 PUBLIC = {  # include/cola/NAME.h belongs to a module
     **dict.fromkeys(
-        ["status", "memory", "random", "hash", "log", "options", "threads", "clock", "exact_math", "build", "progress"],
+        [
+            "status",
+            "memory",
+            "random",
+            "hash",
+            "log",
+            "options",
+            "threads",
+            "clock",
+            "exact_math",
+            "build",
+            "progress",
+        ],
         "base",
     ),
     "chain": "chain",
@@ -56,7 +81,9 @@ def test_every_public_header_has_a_module() -> None:
     assert {p.stem for p in (ROOT / "include/cola").glob("*.h")} == set(PUBLIC)
 
 
-@pytest.mark.parametrize(("module", "path"), source_files(), ids=lambda x: x if isinstance(x, str) else x.name)
+@pytest.mark.parametrize(
+    ("module", "path"), source_files(), ids=lambda x: x if isinstance(x, str) else x.name
+)
 def test_includes_point_down(module: str, path: Path) -> None:
     """cli -> cluster -> record -> (search, engine) -> (task, model) -> chain -> base."""
     assert upward_includes(module, path.read_text()) == []
