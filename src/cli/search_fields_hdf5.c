@@ -56,10 +56,11 @@ static void describe_command(const struct cola_options *options, char *text, siz
 {
     const char *name, *value;
     size_t n = (size_t)snprintf(text, room, "cola search %s", cola_options_argument(options, 0));
-    for (size_t i = 0; cola_options_each(options, i, &name, &value); i++)
+    for (size_t i = 0; cola_options_each(options, i, &name, &value); i++) {
+        bool flag = cola_search_command.option[i].kind == COLA_OPTION_FLAG;
         if (cola_options_given(options, name) && n < room)
-            n += (size_t)snprintf(text + n, room - n, strcmp(value, "yes") == 0 ? " --%s" : " --%s %s", name,
-                                  value);
+            n += (size_t)snprintf(text + n, room - n, " --%s%s%s", name, flag ? "" : " ", flag ? "" : value);
+    }
 }
 
 static void describe_libraries(char *text, size_t room)
