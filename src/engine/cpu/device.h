@@ -1,0 +1,60 @@
+/* device.h - what an open cpu back end holds, and its operations by file; shared by src/engine/cpu only.
+ *
+ *   cpu.c        open, close, plain memory, the operation table        product.c    weights and matrix
+ * products attention.c  attention over threads                                rows.c       everything that
+ * works row by row
+ *
+ * Splitting work among threads changes no bit: a task owns whole output elements, and every element's
+ * operations are fixed (docs/numerics.md). */
+#ifndef COLA_ENGINE_CPU_DEVICE_H
+#define COLA_ENGINE_CPU_DEVICE_H
+
+#include "cola/threads.h"
+#include "engine/cpu/kernels.h"
+
+struct cola_device {
+    const struct cola_cpu_kernels *kernels;
+    struct cola_threads *threads;
+    uint32_t n_threads;
+    float *packed_rows; /* blocks [K, tile_rows] of a product's left side */
+    size_t packed_room;
+    struct cola_cpu_scratch *scratch; /* [n_threads] */
+    uint32_t scratch_keys, scratch_head_size;
+    uint32_t *group; /* first span of each sequence of an attention, and the end */
+    size_t group_room;
+};
+
+static inline uint32_t cola_ceil_div(uint32_t a, uint32_t b)
+{
+    return (a + b - 1) / b;
+}
+static inline uint32_t cola_least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Contracts: engine/backend.h. */
+void cola_cpu_release_matrix(struct cola_device *device, struct cola_matrix *matrix);
+enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
+                                      struct cola_matrix **out);
+enum cola_status cola_cpu_product(struct cola_device *device, const float *x,
+                                  const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out);
+enum cola_status cola_cpu_embed(struct cola_device *device, const struct cola_tensor *table,
+                                const int32_t *token, uint32_t n_rows, float *out);
+enum cola_status cola_cpu_gather(struct cola_device *device, const float *in, const uint32_t *row,
+                                 uint32_t n_rows, uint32_t width, float *out);
+enum cola_status cola_cpu_scatter(struct cola_device *device, const float *in, const uint32_t *row,
+                                  uint32_t n_rows, uint32_t width, float *out);
+enum cola_status cola_cpu_norm(struct cola_device *device, const float *x, const float *weight, float eps,
+                               uint32_t n_rows, uint32_t width, float *out);
+enum cola_status cola_cpu_rotate(struct cola_device *device, float *x, const float *table,
+                                 const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
+                                 uint32_t head_size);
+enum cola_status cola_cpu_gate(struct cola_device *device, const float *gate, const float *up,
+                               uint32_t n_rows, uint32_t width, float *out);
+enum cola_status cola_cpu_reduce_logits(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                        uint32_t n_vocab, struct cola_logits *logit,
+                                        const struct cola_pick *pick, uint32_t n_picks, float *picked);
+enum cola_status cola_cpu_attention(struct cola_device *device, const struct cola_attention *a);
+
+#endif
