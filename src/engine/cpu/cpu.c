@@ -7,6 +7,7 @@
 #include "cola/clock.h"
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
+#include "engine/numerics.h"
 
 static enum cola_status choose_kernels(const char *isa, const struct cola_cpu_kernels **out)
 {

@@ -5,6 +5,11 @@
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
 
+struct cola_matrix {
+    uint32_t n_out, n_in; /* M, K */
+    float *panel;         /* [ceil(M/32), K, 32], zero padded */
+};
+
 struct packing {
     const struct cola_tensor *tensor;
     struct cola_matrix *matrix;
