@@ -27,7 +27,8 @@ esac
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-packages=(build-essential cmake ninja-build pkg-config git libopenmpi-dev openmpi-bin libhdf5-dev libjansson-dev
+# gcc and libc6-dev, not build-essential: there is no C++ here, and half as much to unpack
+packages=(gcc libc6-dev cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libjansson-dev
     libxxhash-dev zlib1g-dev python3 python3-venv ca-certificates)
 if [[ $mode == tests ]]; then
     packages+=(libcmocka-dev clang libclang-rt-14-dev clang-format hdf5-tools)
