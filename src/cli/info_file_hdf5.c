@@ -22,7 +22,8 @@ static enum cola_status describe_tasks(const char *path, json_t *facts)
     COLA_TRY_DONE(cola_info_add(facts, "samples", json_integer(info->n_samples)));
     COLA_TRY_DONE(cola_info_add(facts, "largest_token", json_integer(info->max_token)));
     COLA_TRY_DONE(cola_info_add_text(facts, "model_name", info->model_name));
-    COLA_TRY_DONE(cola_info_add_text(facts, "tokenizer_fingerprint", info->tokenizer_fingerprint));
+    if (info->tokenizer_fingerprint[0])
+        COLA_TRY_DONE(cola_info_add_text(facts, "tokenizer_fingerprint", info->tokenizer_fingerprint));
     COLA_TRY_DONE(cola_info_add_text(facts, "fingerprint", info->fingerprint));
 done:
     cola_tasks_close(tasks);
