@@ -1,9 +1,10 @@
-/* threads.c - the pool of threads.h: one generation counter that workers wait on, one task counter they draw
- * from.
+/* threads.c - the pool of threads.h: loops are numbered; whoever is awake joins the present one and draws
+ * tasks.
  *
- * A worker that finds no new generation spins SPIN_CHECKS times, then sleeps on a condition variable; so an
- * engine with back-to-back loops never sleeps in between, and a waiting rank does not take a core from
- * another. */
+ * The caller works too and waits only for threads that joined: one that the system does not schedule (another
+ * process has its core) misses the loop and holds nobody up. A thread that finds no new loop spins
+ * SPIN_CHECKS times, then sleeps on a condition variable; so an engine with back-to-back loops rarely sleeps
+ * in between, and a waiting rank does not take a core from another. */
 #include "cola/threads.h"
 
 #include <pthread.h>
@@ -20,9 +21,11 @@ struct cola_threads {
     uint32_t n_threads;
     pthread_t *thread; /* [n_threads - 1] */
     uint32_t n_started;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex; /* guards open, n_asleep, and joining */
     pthread_cond_t begin, end;
-    atomic_uint generation, n_running; /* n_running: pool threads still inside the present loop */
+    bool open;                  /* the present loop may be joined */
+    uint32_t n_asleep;          /* threads waiting on `begin` */
+    atomic_uint loop, n_joined; /* number of the present loop; pool threads inside it */
     atomic_uint next_task, next_name;
     atomic_bool stop;
     uint32_t n_tasks;
@@ -46,38 +49,58 @@ static void draw_tasks(struct cola_threads *pool, uint32_t thread)
     }
 }
 
-static bool wait_for_begin(struct cola_threads *pool, unsigned seen)
+/* Waits for a loop other than `seen` and joins it if it is still open. Returns its number. */
+static unsigned wait_and_join(struct cola_threads *pool, unsigned seen, bool *joined)
 {
-    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->generation) == seen; i++) pause_briefly();
-    if (atomic_load(&pool->generation) == seen) {
-        pthread_mutex_lock(&pool->mutex);
-        while (atomic_load(&pool->generation) == seen) pthread_cond_wait(&pool->begin, &pool->mutex);
-        pthread_mutex_unlock(&pool->mutex);
-    }
-    return !atomic_load(&pool->stop);
+    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->loop) == seen; i++) pause_briefly();
+    pthread_mutex_lock(&pool->mutex);
+    pool->n_asleep++;
+    while (atomic_load(&pool->loop) == seen) pthread_cond_wait(&pool->begin, &pool->mutex);
+    pool->n_asleep--;
+    *joined = pool->open;
+    if (pool->open) atomic_fetch_add(&pool->n_joined, 1);
+    unsigned loop = atomic_load(&pool->loop);
+    pthread_mutex_unlock(&pool->mutex);
+    return loop;
 }
 
 static void *thread_main(void *argument)
 {
     struct cola_threads *pool = argument;
     uint32_t thread = atomic_fetch_add(&pool->next_name, 1);
-    for (unsigned seen = 0; wait_for_begin(pool, seen);) {
-        seen++;
+    for (unsigned seen = 0;;) {
+        bool joined;
+        seen = wait_and_join(pool, seen, &joined);
+        if (atomic_load(&pool->stop)) return NULL;
+        if (!joined) continue;
         draw_tasks(pool, thread);
-        if (atomic_fetch_sub(&pool->n_running, 1) == 1) {
+        if (atomic_fetch_sub(&pool->n_joined, 1) == 1) {
             pthread_mutex_lock(&pool->mutex);
             pthread_cond_signal(&pool->end);
             pthread_mutex_unlock(&pool->mutex);
         }
     }
-    return NULL;
 }
 
-static void begin_generation(struct cola_threads *pool)
+static void begin_loop(struct cola_threads *pool, bool open)
 {
     pthread_mutex_lock(&pool->mutex);
-    atomic_fetch_add(&pool->generation, 1);
-    pthread_cond_broadcast(&pool->begin);
+    pool->open = open;
+    atomic_fetch_add(&pool->loop, 1);
+    if (pool->n_asleep) pthread_cond_broadcast(&pool->begin);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+/* Nobody joins any more; waits for those inside. */
+static void end_loop(struct cola_threads *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->open = false;
+    pthread_mutex_unlock(&pool->mutex);
+    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->n_joined); i++) pause_briefly();
+    if (atomic_load(&pool->n_joined) == 0) return;
+    pthread_mutex_lock(&pool->mutex);
+    while (atomic_load(&pool->n_joined)) pthread_cond_wait(&pool->end, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
 }
 
@@ -91,15 +114,9 @@ void cola_threads_run(struct cola_threads *pool, uint32_t n_tasks, cola_task_fn 
     pool->task = task;
     pool->context = context;
     atomic_store(&pool->next_task, 0);
-    atomic_store(&pool->n_running, pool->n_threads - 1);
-    begin_generation(pool);
+    begin_loop(pool, true);
     draw_tasks(pool, 0);
-    for (int i = 0; i < SPIN_CHECKS && atomic_load(&pool->n_running); i++) pause_briefly();
-    if (atomic_load(&pool->n_running)) {
-        pthread_mutex_lock(&pool->mutex);
-        while (atomic_load(&pool->n_running)) pthread_cond_wait(&pool->end, &pool->mutex);
-        pthread_mutex_unlock(&pool->mutex);
-    }
+    end_loop(pool);
 }
 
 uint32_t cola_threads_cores(void)
@@ -145,7 +162,7 @@ void cola_threads_destroy(struct cola_threads *pool)
 {
     if (!pool) return;
     atomic_store(&pool->stop, true);
-    begin_generation(pool);
+    begin_loop(pool, false);
     for (uint32_t i = 0; i < pool->n_started; i++) pthread_join(pool->thread[i], NULL);
     pthread_cond_destroy(&pool->begin);
     pthread_cond_destroy(&pool->end);

@@ -102,14 +102,24 @@ static void multiply_panels(void *context, uint32_t task, uint32_t thread)
 enum cola_status cola_cpu_product(struct cola_device *device, const float *x,
                                   const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out)
 {
-    enum { TASKS_PER_THREAD = 4 };
+    enum {
+        TASKS_PER_THREAD = 4,
+        MADDS_ALONE = 1 << 20
+    }; /* alone: 20 us of one thread, less than waking others */
     uint32_t n_panels = cola_ceil_div(matrix->n_out, COLA_PANEL);
     COLA_TRY(cola_grow((void **)&device->packed_rows, &device->packed_room, (size_t)n_rows * matrix->n_in,
                        sizeof(float), "packed rows"));
     struct product p = {.device = device, .x = x, .matrix = matrix, .n_rows = n_rows, .add = add, .out = out};
     p.panels_per_task = n_panels / (TASKS_PER_THREAD * device->n_threads);
     if (p.panels_per_task == 0) p.panels_per_task = 1;
-    cola_threads_run(device->threads, cola_ceil_div(n_rows, device->kernels->tile_rows), pack_rows, &p);
-    cola_threads_run(device->threads, cola_ceil_div(n_panels, p.panels_per_task), multiply_panels, &p);
+    uint32_t n_blocks = cola_ceil_div(n_rows, device->kernels->tile_rows);
+    uint32_t n_tasks = cola_ceil_div(n_panels, p.panels_per_task);
+    if ((uint64_t)n_rows * matrix->n_in * matrix->n_out < MADDS_ALONE) {
+        for (uint32_t i = 0; i < n_blocks; i++) pack_rows(&p, i, 0);
+        for (uint32_t i = 0; i < n_tasks; i++) multiply_panels(&p, i, 0);
+        return COLA_OK;
+    }
+    cola_threads_run(device->threads, n_blocks, pack_rows, &p);
+    cola_threads_run(device->threads, n_tasks, multiply_panels, &p);
     return COLA_OK;
 }

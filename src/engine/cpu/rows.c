@@ -4,7 +4,9 @@
 
 #include "engine/cpu/device.h"
 
-enum { ROWS_PER_TASK = 8 }; /* some microseconds each */
+/* A task is 8 rows, some microseconds; fewer than 32 Ki floats are done by the caller alone, for less than
+ * waking costs. */
+enum { ROWS_PER_TASK = 8, FLOATS_ALONE = 1 << 15 };
 
 struct rows { /* arguments of any row-wise operation; each uses its own */
     const struct cola_cpu_kernels *kernels;
@@ -74,8 +76,12 @@ static void reduce_rows(void *context, uint32_t row, uint32_t thread)
 
 static enum cola_status run_rows(struct cola_device *device, cola_task_fn *task, struct rows rows)
 {
+    uint32_t n_tasks = cola_ceil_div(rows.n_rows, ROWS_PER_TASK);
     rows.kernels = device->kernels;
-    cola_threads_run(device->threads, cola_ceil_div(rows.n_rows, ROWS_PER_TASK), task, &rows);
+    if ((uint64_t)rows.n_rows * rows.width < FLOATS_ALONE)
+        for (uint32_t i = 0; i < n_tasks; i++) task(&rows, i, 0);
+    else
+        cola_threads_run(device->threads, n_tasks, task, &rows);
     return COLA_OK;
 }
 
