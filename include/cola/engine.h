@@ -27,7 +27,7 @@
 
 struct cola_engine_options {
     const char *backend;   /* "auto", "ref", "cpu"; "cuda" where built */
-    const char *isa;       /* cpu: "auto", "avx2", "avx512", "plain": for tests of equal bytes */
+    const char *isa;       /* cpu: "auto", "avx2", "avx512": forced in tests of equal bytes */
     uint32_t n_threads;    /* 0: all cores this process may use */
     uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */

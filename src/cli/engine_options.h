@@ -8,11 +8,11 @@
 
 /* clang-format off */
 #define COLA_ENGINE_OPTION_TABLE                                                                                      \
-    {"model", COLA_OPTION_TEXT, "DIR", NULL, 0, 0, NULL, "model directory: config.json, *.safetensors"},              \
+    {"model", COLA_OPTION_TEXT, "DIR", NULL, 0, 0, NULL, "Hugging Face model directory; needed"},              \
     {"backend", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|ref|cpu", "who computes; all give the same bytes"},     \
     {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512", "instruction set of the cpu back end"},       \
     {"dtype", COLA_OPTION_CHOICE, NULL, "f32", 0, 0, "f32|bf16", "arithmetic; f32 is exact (docs/numerics.md)"},      \
-    {"threads", COLA_OPTION_UINT, "N", "0", 0, 4096, NULL, "threads of this process, 0: its share of the cores"}
+    {"threads", COLA_OPTION_UINT, "N", "0", 0, 4096, NULL, "threads of each process, 0: its share of the cores"}
 /* clang-format on */
 
 /* Fills *out from the table above (strings borrowed from `options`); COLA_ERR_USAGE without --model,

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/engine_options.h"
 #include "cli/search_setup.h"
 #include "cola/clock.h"
 
 static const struct cola_option table[] = {
-    {"model", COLA_OPTION_TEXT, "DIR", NULL, 0, 0, NULL,
-     "Hugging Face model directory (config.json, *.safetensors); needed"},
+    COLA_ENGINE_OPTION_TABLE,
     {"out", COLA_OPTION_TEXT, "RUN.h5", NULL, 0, 0, NULL,
      "the result; its journal is written beside it as RUN.h5.journal; needed"},
     {"resume", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "go on where OUT was stopped or killed"},
@@ -25,12 +25,6 @@ static const struct cola_option table[] = {
      "loglik: compare sums, or sums per byte of the choice"},
     {"memo", COLA_OPTION_TEXT, "RUN.h5", NULL, 0, 0, NULL,
      "take what another run of this model and these tasks evaluated"},
-    {"backend", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|ref|cpu", "who computes"},
-    {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512|plain", "cpu: instructions to use"},
-    {"dtype", COLA_OPTION_CHOICE, NULL, "f32", 0, 0, "f32|bf16",
-     "arithmetic; f32 is exact, bf16 not built yet"},
-    {"threads", COLA_OPTION_UINT, "N", NULL, 1, 4096, NULL,
-     "threads of each worker; default: its share of the node's cores"},
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL,
      "requests in each worker's engine; default: the engine's"},
     {"time-limit", COLA_OPTION_REAL, "SECONDS", NULL, 0, 1e9, NULL,
@@ -157,19 +151,15 @@ static enum cola_status need(const struct cola_options *o, const char *name, con
 enum cola_status cola_search_setup(const struct cola_options *o, double began_s, struct search_setup *out)
 {
     struct search_setup s = {.tasks_path = cola_options_argument(o, 0)};
-    COLA_TRY(need(o, "model", &s.model_dir));
+    COLA_TRY(cola_cli_engine_options(o, &s.worker.engine));
+    s.model_dir = cola_options_string(o, "model");
     COLA_TRY(need(o, "out", &s.run_path));
-    if (strcmp(cola_options_string(o, "dtype"), "bf16") == 0)
-        return cola_fail(COLA_ERR_UNSUPPORTED, "--dtype bf16 is not built yet (step 3); f32 is");
     COLA_TRY(read_policy(o, &s));
     COLA_TRY(read_rows(o, &s));
     s.memo_path = cola_options_given(o, "memo") ? cola_options_string(o, "memo") : NULL;
     s.control = cola_options_string(o, "control");
     s.metric = cola_options_string(o, "metric");
     s.worker.model_dir = s.model_dir;
-    s.worker.engine.backend = cola_options_string(o, "backend");
-    s.worker.engine.isa = cola_options_string(o, "isa");
-    s.worker.engine.n_threads = (uint32_t)cola_options_uint(o, "threads");
     s.worker.engine.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
     if (cola_options_given(o, "time-limit")) s.stop_at_s = began_s + cola_options_real(o, "time-limit");
     s.resume = cola_options_flag(o, "resume");
