@@ -17,6 +17,7 @@
 #define COLA_SEARCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cola/chain.h"
@@ -27,9 +28,10 @@ enum cola_space { COLA_SPACE_BOTH = 0, COLA_SPACE_SKIP = 1, COLA_SPACE_REPEAT = 
 
 /* A policy is a small table of functions (src/search/policy.h); its numbers are here. */
 struct cola_search_options {
-    const char *policy; /* "cola", "random"; a name from cola_policy_names() */
+    const char *policy; /* "cola", "random" ..; a name from cola_policy_names() */
     uint64_t seed;
-    uint32_t n_simulations; /* the base chain's evaluation is the first */
+    uint32_t
+        n_simulations; /* the base chain's evaluation is the first; polar, drllm-code: it is not counted */
     enum cola_space space;
     uint32_t max_skip;  /* skip blocks of 1 .. max_skip */
     uint32_t max_block; /* repeat blocks of 1 .. max_block ... */
@@ -43,14 +45,23 @@ struct cola_search_options {
 
 /* Fills options with a preset's numbers (seed 0, space both); COLA_ERR_USAGE lists the presets. */
 enum cola_status cola_search_preset(const char *preset, struct cola_search_options *options);
-const char *cola_search_preset_names(void); /* "cola|random", for help texts */
+const char *cola_search_preset_names(void); /* "cola|random|..", for help texts */
+extern const char cola_search_presets[];    /* the same text, for tables of constants */
 const char *cola_policy_names(void);        /* the procedures that options.policy may name, the same form */
+
+/* What create refuses whatever the model: COLA_ERR_USAGE names an unknown policy, a number out of range, or a
+ * number that the policy does not leave open (published code keeps its own). */
+enum cola_status cola_search_check(const struct cola_search_options *options);
+
+/* Simulations that a search with these options does at most: fewer than n_simulations where the policy ends
+ * by itself (exhaustive). For estimates. */
+uint32_t cola_search_most_simulations(const struct cola_search_options *options, uint32_t n_model_layers);
 
 enum cola_ask { COLA_ASK_CHAIN, COLA_ASK_WAIT, COLA_ASK_DONE };
 
 struct cola_search;
 
-/* COLA_ERR_USAGE: an unknown policy or a number out of range, by name. Bounds that leave no edit are allowed:
+/* COLA_ERR_USAGE: as cola_search_check. Bounds that leave no edit are allowed:
  * the search then ends with the base chain. options.policy is not kept. */
 enum cola_status cola_search_create(const struct cola_search_options *options, uint32_t n_model_layers,
                                     uint32_t sample, struct cola_search **out);
@@ -67,7 +78,7 @@ struct cola_node_view {
     struct cola_edit edit;   /* how it came from its parent */
     int32_t parent;          /* node index, -1 for the base */
     uint32_t depth;          /* edits from the base along the tree: base 0 */
-    uint32_t simulation;     /* 0-based simulation that evaluated it */
+    uint32_t simulation;     /* that evaluated it; 0: the base's evaluation, whether it counts or not */
     uint32_t n_visits;       /* simulations through it, its own included */
     double total_reward;     /* of those */
     float reward;            /* its own evaluation's */
@@ -78,6 +89,23 @@ uint32_t cola_search_n_nodes(const struct cola_search *search); /* evaluated nod
 void cola_search_node(const struct cola_search *search, uint32_t index, struct cola_node_view *out);
 uint32_t cola_search_n_simulations(const struct cola_search *search); /* done so far */
 uint64_t cola_search_bytes(const struct cola_search *search);         /* memory held */
+
+/* --- replaying published code: for recorded runs of it, and for whoever wants to watch a search --- */
+
+/* Takes these uniforms, in order of use, in place of keyed random numbers. Before the first ask; the list is
+ * borrowed until destroy. COLA_ERR_UNSUPPORTED: a policy that is not published code; COLA_ERR_INPUT: a number
+ * outside [0, 1). A list that runs out ends the search: cola_search_failed, and cola_error_text says so. */
+enum cola_status cola_search_inject(struct cola_search *search, const double *uniform, size_t n);
+size_t cola_search_n_injected_used(const struct cola_search *search);
+
+/* A simulation that is over. */
+struct cola_simulation {
+    struct cola_chain chain; /* of the node whose reward was backed up; borrowed during the call */
+    bool evaluated;          /* its result is new; false: published code simulated without an evaluation */
+    double reward;           /* backed up */
+};
+typedef void cola_simulation_fn(void *user, const struct cola_simulation *simulation);
+void cola_search_observe(struct cola_search *search, cola_simulation_fn *observer, void *user);
 
 /* Marks the Pareto front of (reward up, length down): on_front[n_nodes]. A node is on it if no other has at
  * least its reward and at most its length with one of them better; of equals the older stays. */

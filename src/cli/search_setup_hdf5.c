@@ -12,7 +12,7 @@ static const struct cola_option table[] = {
     {"out", COLA_OPTION_TEXT, "RUN.h5", NULL, 0, 0, NULL,
      "the result; its journal is written beside it as RUN.h5.journal; needed"},
     {"resume", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "go on where OUT was stopped or killed"},
-    {"preset", COLA_OPTION_CHOICE, NULL, "cola", 0, 0, "cola|random", "policy and its numbers"},
+    {"preset", COLA_OPTION_CHOICE, NULL, "cola", 0, 0, cola_search_presets, "policy and its numbers"},
     {"simulations", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL, "simulations a sample; default: the preset's"},
     {"space", COLA_OPTION_CHOICE, NULL, "both", 0, 0, "both|skip|repeat", "edits that a search may make"},
     {"seed", COLA_OPTION_UINT, "N", "0", 0, 1e18, NULL, "seed of all random numbers"},
@@ -95,7 +95,7 @@ static enum cola_status read_policy(const struct cola_options *o, struct search_
         return cola_fail(COLA_ERR_USAGE,
                          "--min-length %g --max-length %g: the base chain (1) must be within these bounds",
                          search->min_length, search->max_length);
-    return COLA_OK;
+    return cola_search_check(search);
 }
 
 /* One whole number at *text, moved behind it. */

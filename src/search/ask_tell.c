@@ -8,40 +8,10 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cola/memory.h"
 #include "search/policy.h"
-
-static bool in_range(double x, double low, double high)
-{
-    return x >= low && x <= high; /* false for NaN */
-}
-
-static enum cola_status check_options(const struct cola_search_options *o, uint32_t n_model_layers)
-{
-    if (!cola_policy_find(o->policy))
-        return cola_fail(COLA_ERR_USAGE, "search: no policy '%s'; there are %s", o->policy,
-                         cola_policy_names());
-    if (n_model_layers < 1 || n_model_layers > COLA_LAYERS_MAX)
-        return cola_fail(COLA_ERR_INPUT, "search: a model of %u layers, expected 1 .. %u", n_model_layers,
-                         COLA_LAYERS_MAX);
-    if (o->n_simulations < 1) return cola_fail(COLA_ERR_USAGE, "search: 0 simulations, expected at least 1");
-    if (o->space > COLA_SPACE_REPEAT)
-        return cola_fail(COLA_ERR_USAGE, "search: space %d, expected both, skip or repeat", (int)o->space);
-    if (o->max_skip > UINT8_MAX || o->max_block > UINT8_MAX || o->max_times > UINT8_MAX)
-        return cola_fail(COLA_ERR_USAGE, "search: skip %u, block %u, times %u: each at most %u", o->max_skip,
-                         o->max_block, o->max_times, UINT8_MAX);
-    if (!in_range(o->min_length, 0, 4) || !in_range(o->max_length, o->min_length, 4))
-        return cola_fail(COLA_ERR_USAGE, "search: length %g .. %g of L, expected 0 <= min <= max <= 4",
-                         o->min_length, o->max_length);
-    if (!in_range(o->epsilon, 0, 1))
-        return cola_fail(COLA_ERR_USAGE, "search: epsilon %g, expected 0 .. 1", o->epsilon);
-    if (!in_range(o->exploration, 0, 1e6) || !in_range(o->length_penalty, -1e6, 1e6))
-        return cola_fail(COLA_ERR_USAGE,
-                         "search: exploration %g, length penalty %g: expected 0 .. 1e6 and -1e6 .. 1e6",
-                         o->exploration, o->length_penalty);
-    return COLA_OK;
-}
 
 static struct cola_edit_space edit_space(const struct cola_search_options *o, uint32_t n_model_layers)
 {
@@ -57,7 +27,10 @@ static struct cola_edit_space edit_space(const struct cola_search_options *o, ui
 enum cola_status cola_search_create(const struct cola_search_options *options, uint32_t n_model_layers,
                                     uint32_t sample, struct cola_search **out)
 {
-    COLA_TRY(check_options(options, n_model_layers));
+    COLA_TRY(cola_search_check(options));
+    if (n_model_layers < 1 || n_model_layers > COLA_LAYERS_MAX)
+        return cola_fail(COLA_ERR_INPUT, "search: a model of %u layers, expected 1 .. %u", n_model_layers,
+                         COLA_LAYERS_MAX);
     struct cola_search *search = NULL;
     COLA_TRY(cola_alloc((void **)&search, 1, sizeof *search, "search"));
     search->options = *options;
@@ -66,7 +39,7 @@ enum cola_status cola_search_create(const struct cola_search_options *options, u
     search->n_model_layers = n_model_layers;
     search->sample = sample;
     search->space = edit_space(options, n_model_layers);
-    search->random = cola_random_keyed(options->seed, sample, COLA_STREAM_SEARCH);
+    search->draws = cola_draws_keyed(options->seed, sample, COLA_STREAM_SEARCH);
     enum cola_status status = search->policy->create ? search->policy->create(search) : COLA_OK;
     if (status != COLA_OK) {
         cola_search_destroy(search);
@@ -76,13 +49,53 @@ enum cola_status cola_search_create(const struct cola_search_options *options, u
     return COLA_OK;
 }
 
+/* What only further simulations need. Finished trees are kept by the thousand, so it goes early. */
+static void drop_private(struct cola_search *search)
+{
+    if (search->policy->destroy) search->policy->destroy(search);
+    search->private = NULL;
+}
+
 void cola_search_destroy(struct cola_search *search)
 {
     if (!search) return;
-    if (search->policy->destroy) search->policy->destroy(search);
+    drop_private(search);
     cola_tree_fini(&search->tree);
     free(search);
 }
+
+/* --- replaying published code ------------------------------------------------------------------------- */
+
+enum cola_status cola_search_inject(struct cola_search *search, const double *uniform, size_t n)
+{
+    assert(search->tree.n_nodes == 0);
+    if (!search->policy->is_published_code)
+        return cola_fail(COLA_ERR_UNSUPPORTED,
+                         "search: policy %s is not published code that draws plain uniforms; polar and "
+                         "drllm-code are",
+                         search->policy->name);
+    for (size_t i = 0; i < n; i++)
+        if (!(uniform[i] >= 0 && uniform[i] < 1))
+            return cola_fail(COLA_ERR_INPUT, "search: uniform %zu of the list is %g, expected 0 <= u < 1", i,
+                             uniform[i]);
+    search->draws.injected = true;
+    search->draws.list = uniform;
+    search->draws.n_list = n;
+    return COLA_OK;
+}
+
+size_t cola_search_n_injected_used(const struct cola_search *search)
+{
+    return search->draws.n_used;
+}
+
+void cola_search_observe(struct cola_search *search, cola_simulation_fn *observer, void *user)
+{
+    search->observer = observer;
+    search->observer_user = user;
+}
+
+/* --- ask and tell ------------------------------------------------------------------------------------- */
 
 static enum cola_status add_base(struct cola_search *search, uint32_t *node)
 {
@@ -95,40 +108,65 @@ static enum cola_status add_base(struct cola_search *search, uint32_t *node)
     return status;
 }
 
+/* The next step: the base, then what the policy says. */
+static enum cola_status next_step(struct cola_search *search, struct cola_step *step)
+{
+    step->known = false;
+    if (search->tree.n_nodes == 0) return add_base(search, &step->node);
+    COLA_TRY(search->policy->simulate(search, step));
+    if (search->draws.ran_out)
+        return cola_fail(COLA_ERR_INPUT, "search: too few draws: the list of %zu ran out in simulation %u",
+                         search->draws.n_list, search->n_simulations);
+    return COLA_OK;
+}
+
+/* The step's chain has its result. */
+static void end_step(struct cola_search *search, const struct cola_step *step)
+{
+    const struct cola_policy *policy = search->policy;
+    if (search->n_tickets++ == 0 && policy->base_is_outside) return;
+    double reward = policy->back_up(search, step->node);
+    if (search->observer) {
+        struct cola_simulation simulation = {
+            .chain = cola_tree_chain(&search->tree, step->node), .evaluated = !step->known, .reward = reward};
+        search->observer(search->observer_user, &simulation);
+    }
+    search->n_simulations++;
+    if (policy->stop && policy->stop(search, step->node)) search->finished = true;
+}
+
 enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain)
 {
     if (search->waiting) return COLA_ASK_WAIT;
-    if (search->finished || search->n_simulations == search->options.n_simulations) return COLA_ASK_DONE;
-    uint32_t node = COLA_NO_NODE;
-    enum cola_status status =
-        search->tree.n_nodes == 0 ? add_base(search, &node) : search->policy->simulate(search, &node);
-    search->failed = status != COLA_OK;
-    search->finished = search->failed || node == COLA_NO_NODE;
-    if (search->finished) return COLA_ASK_DONE;
-    assert(node == search->tree.n_nodes - 1);
-    search->waiting = true;
-    *ticket = search->n_simulations;
-    *chain = cola_tree_chain(&search->tree, node);
-    return COLA_ASK_CHAIN;
+    while (!search->finished && search->n_simulations < search->options.n_simulations) {
+        struct cola_step step = {.node = COLA_NO_NODE};
+        search->failed = next_step(search, &step) != COLA_OK;
+        search->finished = search->failed || step.node == COLA_NO_NODE;
+        if (search->finished) break;
+        if (step.known) { /* published code simulates on without an evaluation */
+            end_step(search, &step);
+            continue;
+        }
+        assert(step.node == search->tree.n_nodes - 1);
+        search->waiting = true;
+        *ticket = search->n_tickets;
+        *chain = cola_tree_chain(&search->tree, step.node);
+        return COLA_ASK_CHAIN;
+    }
+    drop_private(search);
+    return COLA_ASK_DONE;
 }
 
 void cola_search_tell(struct cola_search *search, uint32_t ticket, const struct cola_verdict *verdict)
 {
-    assert(search->waiting && ticket == search->n_simulations);
-    uint32_t index = (uint32_t)search->tree.n_nodes - 1;
-    struct cola_node *node = &search->tree.node[index];
+    assert(search->waiting && ticket == search->n_tickets);
+    struct cola_step step = {.node = (uint32_t)search->tree.n_nodes - 1};
+    struct cola_node *node = &search->tree.node[step.node];
     node->simulation = ticket;
     node->reward = verdict->reward;
     node->prediction = verdict->prediction;
-    search->policy->back_up(search, index);
     search->waiting = false;
-    search->n_simulations++;
-    if (search->policy->stop && search->policy->stop(search)) search->finished = true;
-}
-
-void cola_policy_back_up_plain(struct cola_search *search, uint32_t node)
-{
-    cola_tree_back_up(&search->tree, node, search->tree.node[node].reward);
+    end_step(search, &step);
 }
 
 bool cola_search_failed(const struct cola_search *search)
@@ -146,9 +184,17 @@ uint32_t cola_search_n_simulations(const struct cola_search *search)
     return search->n_simulations;
 }
 
+uint32_t cola_search_most_simulations(const struct cola_search_options *options, uint32_t n_model_layers)
+{
+    if (strcmp(options->policy, cola_policy_exhaustive.name) != 0) return options->n_simulations;
+    struct cola_edit_space space = edit_space(options, n_model_layers);
+    uint32_t all = 1 + cola_edits_count(&space, n_model_layers);
+    return all < options->n_simulations ? all : options->n_simulations;
+}
+
 uint64_t cola_search_bytes(const struct cola_search *search)
 {
-    size_t private = search->policy->bytes ? search->policy->bytes(search) : 0;
+    size_t private = search->private && search->policy->bytes ? search->policy->bytes(search) : 0;
     return sizeof *search + cola_tree_bytes(&search->tree) + private;
 }
 

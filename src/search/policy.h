@@ -5,7 +5,7 @@
  * calls `back_up`. A policy decides where a simulation goes, what it adds and what its result changes.
  * Everything the policies share (tree, edit space, draws) is in struct cola_search; what one policy needs
  * besides (lists of candidates, flags a node, stored bounds) is its private state, made by `create` for each
- * tree.
+ * tree and given back when the search has ended.
  *
  * A policy is a function of (options, sample, draws, rewards): no clock, no I/O, no addresses. To add one: a
  * file policy_NAME.c with its table, a line in policies[] and one in presets[] (presets.c), a section in
@@ -17,20 +17,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cola/random.h"
 #include "cola/search.h"
+#include "search/draws.h"
 #include "search/edits.h"
 #include "search/tree.h"
 
+/* Numbers of struct cola_search_options, for cola_policy.fixed. */
+enum {
+    COLA_NUMBER_MAX_SKIP = 1 << 0,
+    COLA_NUMBER_MAX_BLOCK = 1 << 1,
+    COLA_NUMBER_MAX_TIMES = 1 << 2,
+    COLA_NUMBER_MIN_LENGTH = 1 << 3,
+    COLA_NUMBER_MAX_LENGTH = 1 << 4,
+    COLA_NUMBER_EXPLORATION = 1 << 5,
+    COLA_NUMBER_LENGTH_PENALTY = 1 << 6,
+    COLA_NUMBER_EPSILON = 1 << 7
+};
+
+/* Where a simulation led. */
+struct cola_step {
+    uint32_t node; /* of search->tree; COLA_NO_NODE: nothing is left to try, the search ends */
+    bool known;    /* it has its result already: nothing is evaluated; false: it is the tree's youngest */
+};
+
 struct cola_policy {
     const char *name, *source; /* source: where the procedure is published, for people */
+    unsigned fixed;         /* numbers that the procedure does not have or does not leave open: only those of
+                               the preset with the policy's name are accepted */
+    bool base_is_outside;   /* the base's evaluation is no simulation: not counted, not backed up */
+    bool is_published_code; /* its draws may be injected (cola_search_inject) */
     enum cola_status (*create)(struct cola_search *search); /* makes search->private; NULL: none needed */
-    void (*destroy)(struct cola_search *search);            /* also after a failed create; NULL: nothing */
-    /* Selects and expands: adds one node that has no result yet; COLA_NO_NODE: nothing is left to try. */
-    enum cola_status (*simulate)(struct cola_search *search, uint32_t *node);
-    void (*back_up)(struct cola_search *search, uint32_t node); /* node: just evaluated, the base too */
-    bool (*stop)(const struct cola_search *search);             /* after a back-up: end early; NULL: never */
-    size_t (*bytes)(const struct cola_search *search);          /* of the private state; NULL: none */
+    void (*destroy)(struct cola_search *search); /* frees it, also after a failed create; NULL: nothing */
+    enum cola_status (*simulate)(struct cola_search *search, struct cola_step *step); /* selects, expands */
+    /* What the result changes; returns the reward that was backed up. node: the step's, or the base. */
+    double (*back_up)(struct cola_search *search, uint32_t node);
+    bool (*stop)(const struct cola_search *search, uint32_t node); /* after a back-up; NULL: never */
+    size_t (*bytes)(const struct cola_search *search);             /* of the private state; NULL: none */
 };
 
 struct cola_search {
@@ -38,19 +60,27 @@ struct cola_search {
     const struct cola_policy *policy;
     uint32_t n_model_layers, sample;
     struct cola_edit_space space;
-    struct cola_tree tree;
-    struct cola_random random; /* COLA_STREAM_SEARCH; its draw counter is the only state of chance */
-    void *private;
-    uint32_t n_simulations; /* done */
-    bool waiting;           /* the youngest node is being evaluated; its ticket is n_simulations */
+    struct cola_tree tree; /* the evaluated chains and the one being evaluated */
+    struct cola_draws draws;
+    void *private; /* NULL once the search has ended */
+    cola_simulation_fn *observer;
+    void *observer_user;
+    uint32_t n_tickets;     /* simulations done, the base's evaluation counted: number of the next ticket */
+    uint32_t n_simulations; /* done, as options.n_simulations counts them */
+    bool waiting;           /* the youngest node is being evaluated */
     bool finished, failed;
 };
 
-extern const struct cola_policy cola_policy_cola, cola_policy_random;
+extern const struct cola_policy cola_policy_cola, cola_policy_drllm, cola_policy_random,
+    cola_policy_exhaustive, cola_policy_polar, cola_policy_drllm_code;
 
 const struct cola_policy *cola_policy_find(const char *name); /* NULL: no such policy */
 
 /* The common back-up: the node's own reward to it and its ancestors. */
-void cola_policy_back_up_plain(struct cola_search *search, uint32_t node);
+double cola_policy_back_up_plain(struct cola_search *search, uint32_t node);
+
+/* Dr.LLM's early stop: the node's reward exceeds the base's, or the node is right (a reward above 0) and at
+ * least 2 layers shorter than the base. */
+bool cola_policy_stop_early(const struct cola_search *search, uint32_t node);
 
 #endif

@@ -126,22 +126,21 @@ static bool wants_to_expand(struct cola_search *search, uint32_t node)
     const struct expansion *e = &((const struct state *)search->private)->node[node];
     if (e->closed) return false;
     if (e->n_live_children == 0) return true;
-    return cola_random_uniform(&search->random) < search->options.epsilon;
+    return cola_draws_uniform(&search->draws) < search->options.epsilon;
 }
 
-static enum cola_status simulate(struct cola_search *search, uint32_t *out)
+static enum cola_status simulate(struct cola_search *search, struct cola_step *step)
 {
     struct state *state = search->private;
     COLA_TRY(cola_grow((void **)&state->node, &state->room, search->tree.n_nodes, sizeof *state->node,
                        "search policy"));
-    *out = COLA_NO_NODE;
     for (uint32_t node = 0; !state->node[0].dead;) {
         if (!wants_to_expand(search, node)) {
             node = best_child(search, node);
             continue;
         }
-        COLA_TRY(expand(search, node, out));
-        if (*out != COLA_NO_NODE) return COLA_OK;
+        COLA_TRY(expand(search, node, &step->node));
+        if (step->node != COLA_NO_NODE) return COLA_OK;
         if (state->node[node].dead) node = 0; /* else it was closed with live children: go on down */
     }
     return COLA_OK;
@@ -154,5 +153,16 @@ const struct cola_policy cola_policy_cola = {
     .destroy = destroy,
     .simulate = simulate,
     .back_up = cola_policy_back_up_plain,
+    .bytes = bytes,
+};
+
+const struct cola_policy cola_policy_drllm = {
+    .name = "drllm",
+    .source = "cola's procedure with the early stop of arXiv 2510.12773",
+    .create = create,
+    .destroy = destroy,
+    .simulate = simulate,
+    .back_up = cola_policy_back_up_plain,
+    .stop = cola_policy_stop_early,
     .bytes = bytes,
 };

@@ -45,12 +45,12 @@ static struct cola_chain draw_chain(struct cola_search *search, struct cola_edit
     struct state *state = search->private;
     struct cola_chain chain = cola_tree_chain(&search->tree, 0);
     uint32_t n_wanted = 1, n_made = 0;
-    while (cola_random_uniform(&search->random) < 0.5) n_wanted++;
+    while (cola_draws_uniform(&search->draws) < 0.5) n_wanted++;
     *edit = (struct cola_edit){.kind = COLA_EDIT_NONE};
     while (n_made < n_wanted) {
         uint32_t n_edits = cola_edits_count(&search->space, chain.n_layers);
         if (n_edits == 0) break;
-        uint32_t number = (uint32_t)cola_random_below(&search->random, n_edits);
+        uint32_t number = (uint32_t)cola_random_below(&search->draws.keyed, n_edits);
         struct cola_edit next = cola_edits_at(&search->space, chain.n_layers, number);
         cola_chain_edit(&chain, &next, search->n_model_layers, search->space.min_layers,
                         search->space.max_layers, state->room[n_made & 1], &chain);
@@ -59,14 +59,13 @@ static struct cola_chain draw_chain(struct cola_search *search, struct cola_edit
     return chain;
 }
 
-static enum cola_status simulate(struct cola_search *search, uint32_t *out)
+static enum cola_status simulate(struct cola_search *search, struct cola_step *step)
 {
-    *out = COLA_NO_NODE;
     for (int i = 0; i <= MAX_REDRAWS; i++) {
         struct cola_edit edit;
         struct cola_chain chain = draw_chain(search, &edit);
         if (cola_tree_find(&search->tree, &chain) == COLA_NO_NODE)
-            return cola_tree_add(&search->tree, &chain, &edit, 0, out);
+            return cola_tree_add(&search->tree, &chain, &edit, 0, &step->node);
     }
     return COLA_OK;
 }
@@ -74,6 +73,7 @@ static enum cola_status simulate(struct cola_search *search, uint32_t *out)
 const struct cola_policy cola_policy_random = {
     .name = "random",
     .source = "baseline: random edits of the base chain, no learning",
+    .fixed = COLA_NUMBER_EXPLORATION | COLA_NUMBER_LENGTH_PENALTY | COLA_NUMBER_EPSILON,
     .create = create,
     .destroy = destroy,
     .simulate = simulate,

@@ -5,7 +5,9 @@
 
 #include "search/policy.h"
 
-static const struct cola_policy *const policies[] = {&cola_policy_cola, &cola_policy_random};
+static const struct cola_policy *const policies[] = {&cola_policy_cola,       &cola_policy_random,
+                                                     &cola_policy_exhaustive, &cola_policy_polar,
+                                                     &cola_policy_drllm,      &cola_policy_drllm_code};
 enum { N_POLICIES = sizeof policies / sizeof *policies };
 
 #define SQRT_2 0x1.6a09e667f3bcdp+0
@@ -16,7 +18,10 @@ struct preset {
 };
 
 /* cola: blocks, repeats, epsilon, lambda and 200 simulations are the paper's (arXiv 2507.07996); c and the
- * bounds it does not give: sqrt 2 is UCB1's, L/2 .. 2L is our reading. random: the same space and budget. */
+ * bounds it does not give: sqrt 2 is UCB1's, L/2 .. 2L is our reading. random, exhaustive: the same space;
+ * exhaustive has no numbers of a selection rule, and a million simulations are more than there are edits.
+ * polar: arXiv 2606.06574; 0.57 and 1.15 stand for its table of bounds by depth (policy_polar.c). drllm,
+ * drllm-code: arXiv 2510.12773. Each policy has the preset of its name: its own numbers (options.c). */
 static const struct preset presets[] = {
     {"cola",
      {.policy = "cola",
@@ -40,18 +45,61 @@ static const struct preset presets[] = {
       .exploration = SQRT_2,
       .length_penalty = 5.0,
       .epsilon = 0.1}},
+    {"exhaustive",
+     {.policy = "exhaustive",
+      .n_simulations = 1000000,
+      .max_skip = 4,
+      .max_block = 4,
+      .max_times = 4,
+      .min_length = 0.5,
+      .max_length = 2.0}},
+    {"polar",
+     {.policy = "polar",
+      .n_simulations = 100,
+      .max_skip = 4,
+      .max_block = 4,
+      .max_times = 1,
+      .min_length = 0.57,
+      .max_length = 1.15,
+      .exploration = SQRT_2,
+      .length_penalty = 5.0,
+      .epsilon = 0.1}},
+    {"drllm",
+     {.policy = "drllm",
+      .n_simulations = 50,
+      .max_skip = 2,
+      .max_block = 1,
+      .max_times = 1,
+      .min_length = 0, /* the shortest chain has 1 layer */
+      .max_length = 2.0,
+      .exploration = 1.8,
+      .length_penalty = 3.0,
+      .epsilon = 0.1}},
+    {"drllm-code",
+     {.policy = "drllm-code",
+      .n_simulations = 50,
+      .max_skip = 2,
+      .max_block = 1,
+      .max_times = 1,
+      .min_length = 0,
+      .max_length = 2.0,
+      .exploration = 1.8,
+      .length_penalty = 3.0,
+      .epsilon = 0.1}},
 };
 enum { N_PRESETS = sizeof presets / sizeof *presets };
 
 /* For help texts and errors; a test compares them with the tables. */
+const char cola_search_presets[] = "cola|random|exhaustive|polar|drllm|drllm-code";
+
 const char *cola_policy_names(void)
 {
-    return "cola|random";
+    return "cola|random|exhaustive|polar|drllm|drllm-code";
 }
 
 const char *cola_search_preset_names(void)
 {
-    return "cola|random";
+    return cola_search_presets;
 }
 
 const struct cola_policy *cola_policy_find(const char *name)

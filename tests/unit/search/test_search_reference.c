@@ -35,11 +35,13 @@ static int first_difference(const struct setting *setting, enum naive_defect def
     struct cola_search_options options;
     assert_int_equal(cola_search_preset(setting->preset, &options), COLA_OK);
     options.seed = setting->seed;
-    options.epsilon = setting->epsilon;
     options.space = setting->space;
     options.n_simulations = n_simulations;
     options.max_length = setting->max_length;
-    options.length_penalty = setting->length_penalty;
+    if (strcmp(setting->preset, "random") != 0) { /* it has no such numbers */
+        options.epsilon = setting->epsilon;
+        options.length_penalty = setting->length_penalty;
+    }
     struct cola_search *search;
     assert_int_equal(cola_search_create(&options, setting->L, setting->sample, &search), COLA_OK);
     landscape_run(search, setting->landscape, setting->L);
