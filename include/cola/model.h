@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cola/chain.h"
 #include "cola/hash.h"
 #include "cola/status.h"
 
@@ -40,27 +41,59 @@ struct cola_rope {
     uint32_t original_max_positions;                  /* llama3 */
 };
 
+/* Mixture of experts; all zero where every layer is dense. */
+struct cola_experts {
+    uint32_t n_experts, n_active; /* E; experts a row goes through */
+    uint32_t n_ff;                /* feed-forward size of one expert */
+    uint32_t n_shared_ff;         /* of the shared expert; 0: none */
+    bool normalise;               /* the active experts' weights are divided by their sum */
+    uint64_t
+        in_layer[COLA_LAYERS_MAX / 64]; /* bit l % 64 of word l / 64: layer l has experts, no dense part */
+};
+
 /* Shapes by the alphabet of engine.h: L layers, D hidden, H query heads, G key/value heads, d head size,
- * F feed-forward, V vocabulary. */
+ * F feed-forward, V vocabulary, E experts. */
 struct cola_model_config {
     char model_type[32]; /* "llama" */
     uint32_t n_layers, n_hidden, n_heads, n_kv_heads, head_size, n_ff, n_vocab, max_positions;
     float norm_eps;
     struct cola_rope rope;
+    struct cola_experts experts;
+    uint32_t
+        window; /* sliding attention that limits max_positions to it: up to there, attention sees all; or 0 */
+    bool qkv_bias;  /* Q, K and V have biases */
     bool tied_head; /* the head's weight is the embedding's */
 };
 
-enum cola_weight {                                 /* of one layer */
-                   COLA_WEIGHT_ATTENTION_NORM = 0, /* [D] */
-                   COLA_WEIGHT_Q,                  /* [H*d, D] */
-                   COLA_WEIGHT_K,                  /* [G*d, D] */
-                   COLA_WEIGHT_V,                  /* [G*d, D] */
-                   COLA_WEIGHT_O,                  /* [D, H*d] */
-                   COLA_WEIGHT_MLP_NORM,           /* [D] */
-                   COLA_WEIGHT_GATE,               /* [F, D] */
-                   COLA_WEIGHT_UP,                 /* [F, D] */
-                   COLA_WEIGHT_DOWN,               /* [D, F] */
-                   COLA_N_WEIGHTS
+/* The weights of one layer, by role. What a layer has decides what it does: there is no other switch between
+ * architectures. Which types have which: src/model/architecture.c. */
+enum cola_weight {
+    /* every layer */
+    COLA_WEIGHT_ATTENTION_NORM = 0, /* [D] */
+    COLA_WEIGHT_Q,                  /* [H*d, D] */
+    COLA_WEIGHT_K,                  /* [G*d, D] */
+    COLA_WEIGHT_V,                  /* [G*d, D] */
+    COLA_WEIGHT_O,                  /* [D, H*d] */
+    COLA_WEIGHT_MLP_NORM,           /* [D] */
+    /* dense layers: SwiGLU */
+    COLA_WEIGHT_GATE, /* [F, D] */
+    COLA_WEIGHT_UP,   /* [F, D] */
+    COLA_WEIGHT_DOWN, /* [D, F] */
+    /* qwen2, qwen2_moe: added to the projections */
+    COLA_WEIGHT_Q_BIAS, /* [H*d] */
+    COLA_WEIGHT_K_BIAS, /* [G*d] */
+    COLA_WEIGHT_V_BIAS, /* [G*d] */
+    /* RMS norm of queries and keys before the rotation: of each head (qwen3: [d]), or of the whole projection
+     * (olmoe: [H*d], [G*d]) */
+    COLA_WEIGHT_Q_NORM,
+    COLA_WEIGHT_K_NORM,
+    /* layers with experts; the experts' own weights: cola_model_expert */
+    COLA_WEIGHT_ROUTER,        /* [E, D] */
+    COLA_WEIGHT_SHARED_ROUTER, /* [1, D]: its sigmoid scales the shared expert (qwen2_moe) */
+    COLA_WEIGHT_SHARED_GATE,   /* [n_shared_ff, D] */
+    COLA_WEIGHT_SHARED_UP,     /* [n_shared_ff, D] */
+    COLA_WEIGHT_SHARED_DOWN,   /* [D, n_shared_ff] */
+    COLA_N_WEIGHTS
 };
 
 struct cola_model;
@@ -75,6 +108,10 @@ const struct cola_tensor *cola_model_head(const struct cola_model *model); /* [V
 /* NULL where the architecture has no such weight (a bias that is not there). */
 const struct cola_tensor *cola_model_weight(const struct cola_model *model, uint32_t layer,
                                             enum cola_weight weight);
+
+/* role: GATE [n_ff, D], UP [n_ff, D] or DOWN [D, n_ff] of one expert. NULL in a dense layer. */
+const struct cola_tensor *cola_model_expert(const struct cola_model *model, uint32_t layer, uint32_t expert,
+                                            enum cola_weight role);
 
 uint64_t cola_model_n_parameters(const struct cola_model *model); /* a tied head counts once */
 uint64_t cola_model_file_bytes(const struct cola_model *model);   /* of all safetensors files */

@@ -44,6 +44,30 @@ static enum cola_status add_rope(const struct cola_rope *rope, json_t *facts)
     return cola_info_add(facts, "rope_original_positions", json_integer(rope->original_max_positions));
 }
 
+/* Why max_positions is less than config.json's max_position_embeddings. */
+static enum cola_status add_window(const struct cola_model_config *c, json_t *facts)
+{
+    char text[96];
+    if (!c->window) return COLA_OK;
+    snprintf(text, sizeof text, "%u: beyond it attention would not see all, so longer sequences are refused",
+             c->window);
+    return cola_info_add_text(facts, "sliding_window", text);
+}
+
+static enum cola_status add_experts(const struct cola_model_config *c, json_t *facts)
+{
+    const struct cola_experts *x = &c->experts;
+    uint32_t n_layers = 0;
+    if (!x->n_experts) return COLA_OK;
+    for (uint32_t l = 0; l < c->n_layers; l++) n_layers += x->in_layer[l / 64] >> l % 64 & 1;
+    COLA_TRY(cola_info_add(facts, "experts", json_integer(x->n_experts)));
+    COLA_TRY(cola_info_add(facts, "active_experts", json_integer(x->n_active)));
+    COLA_TRY(cola_info_add(facts, "layers_with_experts", json_integer(n_layers)));
+    COLA_TRY(cola_info_add(facts, "expert_size", json_integer(x->n_ff)));
+    if (x->n_shared_ff) COLA_TRY(cola_info_add(facts, "shared_expert_size", json_integer(x->n_shared_ff)));
+    return cola_info_add(facts, "normalised_weights", json_boolean(x->normalise));
+}
+
 static void count(const struct cola_tensor *tensor, uint64_t n_elements[COLA_N_DTYPES])
 {
     if (tensor) n_elements[tensor->dtype] += cola_tensor_n_elements(tensor);
@@ -59,9 +83,13 @@ static enum cola_status add_weights(const struct cola_model *model, json_t *fact
     count(cola_model_embedding(model), n_elements);
     count(cola_model_final_norm(model), n_elements);
     if (!c->tied_head) count(cola_model_head(model), n_elements);
-    for (uint32_t l = 0; l < c->n_layers; l++)
+    for (uint32_t l = 0; l < c->n_layers; l++) {
         for (int w = 0; w < COLA_N_WEIGHTS; w++)
             count(cola_model_weight(model, l, (enum cola_weight)w), n_elements);
+        for (uint32_t e = 0; e < c->experts.n_experts; e++)
+            for (int w = COLA_WEIGHT_GATE; w <= COLA_WEIGHT_DOWN; w++)
+                count(cola_model_expert(model, l, e, (enum cola_weight)w), n_elements);
+    }
     for (int d = 0; d < COLA_N_DTYPES; d++) {
         if (!n_elements[d]) continue;
         n_bytes += n_elements[d] * cola_dtype_bytes((enum cola_dtype)d);
@@ -81,6 +109,8 @@ static enum cola_status describe(struct cola_model *model, json_t *facts)
     char fingerprint[COLA_HASH_TEXT];
     COLA_TRY(cola_info_add_text(facts, "model_type", c->model_type));
     COLA_TRY(add_sizes(c, facts));
+    COLA_TRY(add_window(c, facts));
+    COLA_TRY(add_experts(c, facts));
     COLA_TRY(cola_info_add(facts, "norm_eps", json_real(shortest(c->norm_eps))));
     COLA_TRY(add_rope(&c->rope, facts));
     COLA_TRY(cola_info_add(facts, "tied_head", json_boolean(c->tied_head)));

@@ -2,8 +2,9 @@
  * name, dtype, shape and bytes.
  *
  * Place: called by model.c on demand (reads all weights). The order is the architecture table's, so neither
- * sharding nor the order in a file counts; nor do file names, the spelling of config.json, or tensors that
- * carry nothing. The first string is the recipe's version: a change of recipe must change it. */
+ * sharding nor the order in a file counts; nor do file names, whether experts are stored in one tensor, the
+ * spelling of config.json, or tensors that carry nothing. The first string is the recipe's version: a change
+ * of recipe must change it. */
 #include "model/fingerprint.h"
 
 #include <string.h>
@@ -13,6 +14,15 @@ static void add_real(struct cola_hash *h, double value)
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
     cola_hash_u64(h, bits);
+}
+
+/* Values that only some types have are hashed for these types only, so that a fingerprint outlives new ones.
+ */
+static void add_experts(struct cola_hash *h, const struct cola_experts *experts)
+{
+    const uint32_t sizes[] = {experts->n_experts, experts->n_active, experts->n_ff, experts->n_shared_ff};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) cola_hash_u64(h, sizes[i]);
+    cola_hash_u64(h, experts->normalise);
 }
 
 static void add_config(struct cola_hash *h, const struct cola_model_config *c)
@@ -30,13 +40,14 @@ static void add_config(struct cola_hash *h, const struct cola_model_config *c)
     add_real(h, c->rope.high_freq_factor);
     cola_hash_u64(h, c->rope.original_max_positions);
     cola_hash_u64(h, c->tied_head);
+    if (cola_architecture_find(c->model_type)->n_experts) add_experts(h, &c->experts);
 }
 
 static void add_tensor(struct cola_hash *h, const struct cola_weight_rule *rule, uint32_t layer,
-                       const struct cola_tensor *tensor)
+                       uint32_t expert, const struct cola_tensor *tensor)
 {
     char name[COLA_WEIGHT_NAME_BYTES];
-    cola_weight_rule_name(rule, layer, name);
+    cola_weight_name(rule->name, layer, expert, name);
     cola_hash_string(h, name);
     cola_hash_string(h, cola_dtype_name(tensor->dtype));
     cola_hash_u64(h, tensor->n_dims);
@@ -44,20 +55,33 @@ static void add_tensor(struct cola_hash *h, const struct cola_weight_rule *rule,
     cola_hash_bytes(h, tensor->data, cola_tensor_n_elements(tensor) * cola_dtype_bytes(tensor->dtype));
 }
 
+static void add_layer(struct cola_hash *h, const struct cola_model_config *config,
+                      const struct cola_weights *weights, uint32_t layer)
+{
+    for (size_t i = 0; i < cola_n_weight_rules; i++) {
+        const struct cola_weight_rule *rule = &cola_weight_rules[i];
+        if (rule->place == COLA_OF_MODEL || !cola_weight_rule_applies(rule, config, layer)) continue;
+        if (rule->place == COLA_OF_LAYER)
+            add_tensor(h, rule, layer, 0, &weights->layer[(size_t)layer * COLA_N_WEIGHTS + rule->role]);
+        else
+            for (uint32_t e = 0; e < config->experts.n_experts; e++)
+                add_tensor(h, rule, layer, e,
+                           cola_weights_expert(weights, layer, e, (enum cola_weight)rule->role));
+    }
+}
+
 enum cola_status cola_weights_fingerprint(const struct cola_model_config *config,
                                           const struct cola_weights *weights, char text[COLA_HASH_TEXT])
 {
-    const struct cola_architecture *a = cola_architecture_find(config->model_type);
     struct cola_hash *h;
     COLA_TRY(cola_hash_create(&h));
     add_config(h, config);
-    for (size_t i = 0; i < a->n_rules; i++)
-        if (!a->rule[i].of_layer && weights->outer[a->rule[i].role].data)
-            add_tensor(h, &a->rule[i], 0, &weights->outer[a->rule[i].role]);
-    for (uint32_t l = 0; l < config->n_layers; l++)
-        for (size_t i = 0; i < a->n_rules; i++)
-            if (a->rule[i].of_layer)
-                add_tensor(h, &a->rule[i], l, &weights->layer[(size_t)l * COLA_N_WEIGHTS + a->rule[i].role]);
+    for (size_t i = 0; i < cola_n_weight_rules; i++) {
+        const struct cola_weight_rule *rule = &cola_weight_rules[i];
+        if (rule->place == COLA_OF_MODEL && cola_weight_rule_applies(rule, config, 0))
+            add_tensor(h, rule, 0, 0, &weights->outer[rule->role]);
+    }
+    for (uint32_t l = 0; l < config->n_layers; l++) add_layer(h, config, weights, l);
     cola_hash_text(h, text);
     cola_hash_destroy(h);
     return COLA_OK;

@@ -99,7 +99,12 @@ static enum cola_status fail_missing(const struct cola_json_at *at, const char *
     return cola_fail(COLA_ERR_INPUT, "%s: %s%s is missing", at->file, at->path, key);
 }
 
-enum cola_status cola_json_count(const struct cola_json_at *at, const char *key, uint32_t max,
+bool cola_json_absent(const struct cola_json_at *at, const char *key)
+{
+    return !json_object_get(at->object, key);
+}
+
+enum cola_status cola_json_whole(const struct cola_json_at *at, const char *key, uint32_t min, uint32_t max,
                                  const uint32_t *otherwise, uint32_t *out)
 {
     const json_t *value = cola_json_get(at, key);
@@ -109,14 +114,20 @@ enum cola_status cola_json_count(const struct cola_json_at *at, const char *key,
         return COLA_OK;
     }
     json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 1 || number > (json_int_t)max) {
+    if (!json_is_integer(value) || number < (json_int_t)min || number > (json_int_t)max) {
         char found[COLA_JSON_SHOWN];
         cola_json_show(value, found);
-        return cola_fail(COLA_ERR_INPUT, "%s: %s%s: expected a whole number in 1 .. %u, found %s", at->file,
-                         at->path, key, max, found);
+        return cola_fail(COLA_ERR_INPUT, "%s: %s%s: expected a whole number in %u .. %u, found %s", at->file,
+                         at->path, key, min, max, found);
     }
     *out = (uint32_t)number;
     return COLA_OK;
+}
+
+enum cola_status cola_json_count(const struct cola_json_at *at, const char *key, uint32_t max,
+                                 const uint32_t *otherwise, uint32_t *out)
+{
+    return cola_json_whole(at, key, 1, max, otherwise, out);
 }
 
 enum cola_status cola_json_real(const struct cola_json_at *at, const char *key, double min, double max,

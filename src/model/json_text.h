@@ -30,7 +30,13 @@ enum cola_status cola_json_parse(const char *text, size_t n, const char *file, j
 /* The value of a key; NULL if it is absent or null. Borrowed. */
 const json_t *cola_json_get(const struct cola_json_at *at, const char *key);
 
-/* A whole number in 1 .. max; no number with a point. */
+/* A key that is not there at all: some have another meaning when they are null. */
+bool cola_json_absent(const struct cola_json_at *at, const char *key);
+
+/* A whole number in min .. max; no number with a point. */
+enum cola_status cola_json_whole(const struct cola_json_at *at, const char *key, uint32_t min, uint32_t max,
+                                 const uint32_t *otherwise, uint32_t *out);
+/* The same from 1 on. */
 enum cola_status cola_json_count(const struct cola_json_at *at, const char *key, uint32_t max,
                                  const uint32_t *otherwise, uint32_t *out);
 /* A finite number in min .. max. */

@@ -91,6 +91,12 @@ const struct cola_tensor *cola_model_weight(const struct cola_model *model, uint
     return tensor->data ? tensor : NULL;
 }
 
+const struct cola_tensor *cola_model_expert(const struct cola_model *model, uint32_t layer, uint32_t expert,
+                                            enum cola_weight role)
+{
+    return cola_weights_expert(&model->weights, layer, expert, role);
+}
+
 uint64_t cola_model_n_parameters(const struct cola_model *model)
 {
     return model->weights.n_parameters;

@@ -3,6 +3,7 @@
  *     struct cola_weights weights;
  *     COLA_TRY(cola_weights_map(&config, table, &weights));
  *     weights.outer[COLA_OUTER_EMBEDDING]; weights.layer[l * COLA_N_WEIGHTS + COLA_WEIGHT_Q];
+ *     cola_weights_expert(&weights, l, e, COLA_WEIGHT_UP);
  *     cola_weights_fini(&weights);
  */
 #ifndef COLA_MODEL_WEIGHTS_H
@@ -14,6 +15,8 @@
 struct cola_weights {
     struct cola_tensor outer[COLA_N_OUTER_WEIGHTS]; /* data NULL: none (the head of a tied model) */
     struct cola_tensor *layer;                      /* [L * COLA_N_WEIGHTS]; data NULL: none */
+    struct cola_tensor **expert;                    /* [L] of [3 * E]; NULL: a layer without experts */
+    uint32_t n_layers;
     uint64_t n_parameters;
 };
 
@@ -22,6 +25,9 @@ struct cola_weights {
  */
 enum cola_status cola_weights_map(const struct cola_model_config *config, struct cola_tensor_table *table,
                                   struct cola_weights *out);
+/* role: GATE, UP or DOWN. NULL in a layer without experts. */
+struct cola_tensor *cola_weights_expert(const struct cola_weights *weights, uint32_t layer, uint32_t expert,
+                                        enum cola_weight role);
 void cola_weights_fini(struct cola_weights *weights);
 
 #endif

@@ -4,38 +4,84 @@
 
 #include "model/architecture.h"
 
-/* Every layer role once and every outer role once: a role without a rule would be a weight that is never
- * loaded. */
-static void every_role_has_one_rule(void **state)
+/* A model of four layers of the type, with what its class has; layers 1 and 3 have experts where there are
+ * any. */
+static struct cola_model_config config_of(const struct cola_architecture *a)
+{
+    struct cola_model_config c = {.n_layers = 4, .qkv_bias = a->qkv_bias};
+    snprintf(c.model_type, sizeof c.model_type, "%s", a->model_type);
+    if (a->n_experts) c.experts = (struct cola_experts){.n_experts = 2, .in_layer = {10}};
+    if (a->n_shared_ff) c.experts.n_shared_ff = 1;
+    return c;
+}
+
+static void rules_are_well_formed(void **state)
 {
     (void)state;
-    const struct cola_architecture *a = cola_architecture_find("llama");
-    int n_layer[COLA_N_WEIGHTS] = {0}, n_outer[COLA_N_OUTER_WEIGHTS] = {0};
-    assert_non_null(a);
-    for (size_t i = 0; i < a->n_rules; i++) {
-        const struct cola_weight_rule *rule = &a->rule[i];
-        (rule->of_layer ? n_layer : n_outer)[rule->role]++;
-        assert_int_equal(!!strchr(rule->name, '*'), rule->of_layer);
-        assert_true(strlen(rule->name) + 10 <
-                    COLA_WEIGHT_NAME_BYTES); /* a layer's number has at most 10 digits */
+    for (size_t i = 0; i < cola_n_weight_rules; i++) {
+        const struct cola_weight_rule *rule = &cola_weight_rules[i];
+        int n_stars = 0;
+        for (const char *at = rule->name; (at = strchr(at, '*')); at++) n_stars++;
+        assert_int_equal(n_stars, rule->place); /* of model 0, of layer 1, of expert 2 */
+        assert_true(strlen(rule->name) + 20 < COLA_WEIGHT_NAME_BYTES); /* numbers have at most 10 digits */
         assert_true(rule->n_dims == 1 || rule->n_dims == 2);
+        assert_int_equal(!!rule->fused, rule->place == COLA_OF_EXPERT);
+        assert_true(!rule->fused || rule->part < rule->n_parts);
+        assert_true(i == 0 || rule->place >= cola_weight_rules[i - 1].place);
     }
-    for (int i = 0; i < COLA_N_WEIGHTS; i++) assert_int_equal(n_layer[i], 1);
-    for (int i = 0; i < COLA_N_OUTER_WEIGHTS; i++) assert_int_equal(n_outer[i], 1);
+}
+
+/* Which roles a layer of each type has, dense and with experts: written out, since the table cannot check
+ * itself. One character a role in the order of enum cola_weight. */
+static void every_type_has_its_roles(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *dense, *experts;
+    } expected[] = {/* norm QKVO norm, gate up down, biases, q k norms, router, shared */
+                    {"llama", "111111 111 000 00 0 0000", NULL},
+                    {"mistral", "111111 111 000 00 0 0000", NULL},
+                    {"qwen2", "111111 111 111 00 0 0000", NULL},
+                    {"qwen3", "111111 111 000 11 0 0000", NULL},
+                    {"olmoe", NULL, "111111 000 000 11 1 0000"},
+                    {"qwen2_moe", "111111 111 111 00 0 0000", "111111 000 111 00 1 1111"}};
+    for (size_t t = 0; t < sizeof expected / sizeof *expected; t++) {
+        const struct cola_architecture *a = cola_architecture_find(expected[t].type);
+        assert_ptr_equal(a, cola_architecture_at(t));
+        const struct cola_model_config config = config_of(a);
+        for (uint32_t layer = 0; layer < 2; layer++) {
+            const char *text = layer == 1 && a->n_experts ? expected[t].experts : expected[t].dense;
+            int n[COLA_N_WEIGHTS] = {0}, n_of_experts[COLA_N_WEIGHTS] = {0}, role = 0;
+            for (size_t i = 0; i < cola_n_weight_rules; i++) {
+                const struct cola_weight_rule *rule = &cola_weight_rules[i];
+                if (rule->place == COLA_OF_MODEL || !cola_weight_rule_applies(rule, &config, layer)) continue;
+                (rule->place == COLA_OF_LAYER ? n : n_of_experts)[rule->role]++;
+            }
+            for (; text && *text; text++) {
+                if (*text == ' ') continue;
+                if (n[role] != *text - '0') fail_msg("%s, layer %u: role %d", a->model_type, layer, role);
+                role++;
+            }
+            for (role = 0; role < COLA_N_WEIGHTS; role++)
+                assert_int_equal(n_of_experts[role], layer == 1 && a->n_experts && role >= COLA_WEIGHT_GATE &&
+                                                         role <= COLA_WEIGHT_DOWN);
+        }
+    }
+    assert_null(cola_architecture_at(sizeof expected / sizeof *expected));
     assert_null(cola_architecture_find("Llama"));
     assert_null(cola_architecture_find(""));
 }
 
-static void names_carry_the_layer(void **state)
+static void names_carry_layer_and_expert(void **state)
 {
     (void)state;
-    const struct cola_architecture *a = cola_architecture_find("llama");
     char name[COLA_WEIGHT_NAME_BYTES];
-    for (size_t i = 0; i < a->n_rules; i++)
-        if (a->rule[i].of_layer && a->rule[i].role == COLA_WEIGHT_Q) {
-            cola_weight_rule_name(&a->rule[i], 4095, name);
-            assert_string_equal(name, "model.layers.4095.self_attn.q_proj.weight");
-        }
+    cola_weight_name("model.layers.*.self_attn.q_proj.weight", 4095, 7, name);
+    assert_string_equal(name, "model.layers.4095.self_attn.q_proj.weight");
+    cola_weight_name("model.layers.*.mlp.experts.*.up_proj.weight", 12, 4095, name);
+    assert_string_equal(name, "model.layers.12.mlp.experts.4095.up_proj.weight");
+    cola_weight_name("lm_head.weight", 1, 2, name);
+    assert_string_equal(name, "lm_head.weight");
 }
 
 static void only_inverse_frequencies_are_buffers(void **state)
@@ -50,45 +96,69 @@ static void only_inverse_frequencies_are_buffers(void **state)
 
 static const char *axis_text(uint8_t axis)
 {
-    static const char *const text[] = {[COLA_AXIS_D] = "D",
-                                       [COLA_AXIS_H_d] = "H d",
-                                       [COLA_AXIS_G_d] = "G d",
-                                       [COLA_AXIS_F] = "F",
-                                       [COLA_AXIS_V] = "V"};
+    static const char *const text[] = {
+        [COLA_AXIS_1] = "1",     [COLA_AXIS_D] = "D",   [COLA_AXIS_d] = "d", [COLA_AXIS_H_d] = "H d",
+        [COLA_AXIS_G_d] = "G d", [COLA_AXIS_F] = "F",   [COLA_AXIS_V] = "V", [COLA_AXIS_E] = "E",
+        [COLA_AXIS_FE] = "F_e",  [COLA_AXIS_FS] = "F_s"};
     return text[axis];
+}
+
+static const char *where_text(uint8_t where)
+{
+    static const char *const text[] = {
+        [COLA_IF_ANY] = "all",
+        [COLA_IF_UNTIED] = "untied",
+        [COLA_IF_QKV_BIAS] = "qwen2, qwen2_moe",
+        [COLA_IF_HEAD_NORM] = "qwen3",
+        [COLA_IF_PROJECTION_NORM] = "olmoe",
+        [COLA_IF_DENSE] = "dense layers",
+        [COLA_IF_EXPERTS] = "layers with experts",
+        [COLA_IF_SHARED_EXPERT] = "layers with experts, qwen2_moe",
+    };
+    return text[where];
+}
+
+static char page[1 << 16];
+
+static const char *section(const char *title)
+{
+    FILE *file = fopen(COLA_TEST_DATA "/../../docs/format-model.md", "rb");
+    assert_non_null(file);
+    page[fread(page, 1, sizeof page - 1, file)] = '\0';
+    fclose(file);
+    char *from = strstr(page, title), *end;
+    if (!from) fail_msg("docs/format-model.md has no '%s'", title);
+    end = strstr(from + strlen(title), "\n## ");
+    if (end) *end = '\0';
+    return from;
 }
 
 static void page_shows_every_rule_and_no_other(void **state)
 {
     (void)state;
-    static char page[1 << 16];
-    FILE *file = fopen(COLA_TEST_DATA "/../../docs/format-model.md", "rb");
-    assert_non_null(file);
-    page[fread(page, 1, sizeof page - 1, file)] = '\0';
-    fclose(file);
-    const struct cola_architecture *a = cola_architecture_find("llama");
-    const char *table = strstr(page, "## Tensors of `llama`");
-    assert_non_null(table);
-    for (size_t i = 0; i < a->n_rules; i++) {
-        const struct cola_weight_rule *r = &a->rule[i];
+    const char *table = section("## Tensors\n");
+    for (size_t i = 0; i < cola_n_weight_rules; i++) {
+        const struct cola_weight_rule *r = &cola_weight_rules[i];
         char row[256];
         if (r->n_dims == 2)
-            snprintf(row, sizeof row, " | `%s` | [%s, %s] |\n", r->name, axis_text(r->axis[0]),
-                     axis_text(r->axis[1]));
+            snprintf(row, sizeof row, " | `%s` | [%s, %s] | %s |\n", r->name, axis_text(r->axis[0]),
+                     axis_text(r->axis[1]), where_text(r->where));
         else
-            snprintf(row, sizeof row, " | `%s` | [%s] |\n", r->name, axis_text(r->axis[0]));
+            snprintf(row, sizeof row, " | `%s` | [%s] | %s |\n", r->name, axis_text(r->axis[0]),
+                     where_text(r->where));
         if (!strstr(table, row)) fail_msg("docs/format-model.md has no row '%s'", row);
     }
     size_t n_rows = 0;
     for (const char *at = table; (at = strstr(at, " | `")); at++) n_rows++;
-    assert_int_equal(n_rows, a->n_rules);
+    assert_int_equal(n_rows, cola_n_weight_rules);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_role_has_one_rule),
-        cmocka_unit_test(names_carry_the_layer),
+        cmocka_unit_test(rules_are_well_formed),
+        cmocka_unit_test(every_type_has_its_roles),
+        cmocka_unit_test(names_carry_layer_and_expert),
         cmocka_unit_test(only_inverse_frequencies_are_buffers),
         cmocka_unit_test(page_shows_every_rule_and_no_other),
     };
