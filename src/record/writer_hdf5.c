@@ -3,7 +3,7 @@
  *
  * So a full disk or a lost mount is an errno of ours, not a failed H5Fclose that leaves the library with a
  * file it can neither flush nor forget; and no HDF5 lock ever touches the run. Cost: the file once more in
- * memory, about 150 bytes and the chain (2 bytes a layer) a chain: 75 MB for 1,500 samples x 200 chains of 40
+ * memory, about 150 bytes and the chain (2 bytes a layer) a chain: 56 MB for 1,500 samples x 200 chains of 40
  * layers. */
 #include "record/writer.h"
 

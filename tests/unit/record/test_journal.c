@@ -2,6 +2,7 @@
  * dropped at every byte; a flipped byte anywhere before it is refused with its offset and changes nothing. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "cola/log.h"
@@ -68,6 +69,9 @@ static void tail_of_zeros_or_garbage_is_dropped(void **state)
         small_run_open(&run, true);
         assert_int_equal(cola_record_n_resumed(run.record), N_RESULTS);
         small_run_stop(&run);
+        size_t n_after;
+        free(small_read(run.journal_path, &n_after));
+        assert_in_range(n_after, n + 1, n + 1000); /* the new session's record stands where the tail was */
     }
     free(longer);
     free(bytes);
@@ -147,6 +151,7 @@ static void second_writer_is_refused_until_the_first_is_dead(void **state)
     assert_int_equal(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nobody behind */
         small_run_open(&run, false);
         small_run_steps(&run, 0, 3);
         if (cola_record_commit(run.record) != COLA_OK || write(ready[1], "x", 1) != 1) _exit(1);
@@ -178,6 +183,7 @@ static void killed_writer_loses_nothing_that_was_committed(void **state)
         assert_int_equal(pipe(told), 0);
         pid_t child = fork();
         if (child == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             small_run_open(&run, life > 0);
             for (uint32_t step = 0; step < 1000; step++) {
                 for (uint32_t i = 0; i < SMALL_SAMPLES; i++) small_run_steps(&run, i, 1);
@@ -218,6 +224,22 @@ static void killed_writer_loses_nothing_that_was_committed(void **state)
     small_run_destroy(&run);
 }
 
+static void temporaries_of_dead_folds_are_removed_and_nothing_else(void **state)
+{
+    (void)state;
+    struct small_run run;
+    char dead[200], other[200];
+    small_run_create(&run);
+    snprintf(dead, sizeof dead, "%s.tmp.4194305", run.run_path);
+    snprintf(other, sizeof other, "%s.tmp.mine", run.run_path);
+    small_write(dead, (const uint8_t *)"x", 1);
+    small_write(other, (const uint8_t *)"x", 1);
+    small_run_open(&run, false);
+    assert_int_not_equal(access(dead, F_OK), 0);
+    assert_int_equal(access(other, F_OK), 0);
+    small_run_destroy(&run);
+}
+
 int main(void)
 {
     cola_log_setup(COLA_LOG_ERROR, -1); /* dropped tails are expected here */
@@ -229,6 +251,7 @@ int main(void)
         cmocka_unit_test(removed_or_repeated_record_is_refused),
         cmocka_unit_test(second_writer_is_refused_until_the_first_is_dead),
         cmocka_unit_test(killed_writer_loses_nothing_that_was_committed),
+        cmocka_unit_test(temporaries_of_dead_folds_are_removed_and_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -188,6 +188,17 @@ static void run_without_journal_resumes_from_its_scores(void **state)
     uint64_t n_chains = cola_run_n_chains(file);
     cola_run_close(file);
     assert_int_equal(unlink(run.journal_path), 0);
+    small_run_open(&run, true); /* a journal has everything from its first moment on */
+    small_run_stop(&run);
+    size_t n;
+    uint8_t *bytes = small_read(run.run_path, &n);
+    assert_int_equal(unlink(run.run_path), 0);
+    small_run_open(&run, true);
+    assert_int_equal(cola_record_n_resumed(run.record), n_chains);
+    small_run_stop(&run);
+    small_write(run.run_path, bytes, n);
+    free(bytes);
+    assert_int_equal(unlink(run.journal_path), 0);
     for (int life = 0; life < 2; life++) { /* the second from the journal that the first wrote again */
         small_run_open(&run, true);
         assert_int_equal(cola_record_n_resumed(run.record), n_chains);
@@ -447,6 +458,35 @@ static void memo_of_another_model_is_refused(void **state)
     small_run_destroy(&first);
 }
 
+/* One score changed by somebody: neither resume nor memo may take it. */
+static void changed_run_is_neither_resumed_nor_borrowed_from(void **state)
+{
+    (void)state;
+    struct small_run run, second;
+    char digest[COLA_HASH_TEXT];
+    uint64_t n_added = 0;
+    small_run_create(&run);
+    small_run_whole(&run, digest);
+    hid_t file = H5Fopen(run.run_path, H5F_ACC_RDWR, H5P_DEFAULT),
+          dataset = H5Dopen2(file, "scores/values", H5P_DEFAULT);
+    float *score = calloc(1 << 12, sizeof *score);
+    MUST(H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, score));
+    score[5] += 1;
+    MUST(H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, score));
+    free(score);
+    H5Dclose(dataset);
+    H5Fclose(file);
+    small_run_create(&second);
+    small_run_open(&second, false);
+    assert_int_equal(cola_record_memo(second.record, run.run_path, &n_added), COLA_ERR_INPUT);
+    assert_error_names("content_digest");
+    assert_int_equal(unlink(run.journal_path), 0);
+    assert_int_equal(small_run_try_open(&run, true), COLA_ERR_INPUT);
+    assert_error_names("content_digest");
+    small_run_destroy(&second);
+    small_run_destroy(&run);
+}
+
 int main(void)
 {
     cola_log_setup(COLA_LOG_ERROR, -1);
@@ -467,6 +507,7 @@ int main(void)
         cmocka_unit_test(node_without_a_recorded_result_is_refused_by_the_fold),
         cmocka_unit_test(memo_gives_another_run_its_results_and_journals_what_is_used),
         cmocka_unit_test(memo_of_another_model_is_refused),
+        cmocka_unit_test(changed_run_is_neither_resumed_nor_borrowed_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
