@@ -46,8 +46,9 @@ struct cola_engine_info {
     uint64_t weight_bytes; /* held by the back end */
 };
 
-struct cola_engine_counters { /* since creation; for bench and timing, never for results */
-    uint64_t n_steps, n_rows, layers_asked, layers_executed;
+struct cola_engine_counters {                /* since creation; for bench and timing, never for results */
+    uint64_t n_steps, n_layer_steps, n_rows; /* steps of all kinds; of layers, and their rows */
+    uint64_t layers_asked, layers_executed;
     double product_flops, product_seconds; /* matrix products only */
     double seconds;                        /* inside step */
 };

@@ -41,6 +41,9 @@ struct cola_sample {
     uint32_t n_candidates;
     int32_t gold; /* index of the right candidate, -1 unknown */
     enum cola_score_rule rule;
+    uint32_t max_new_tokens;   /* generate: most tokens of an answer; else 0 */
+    const int32_t *stop_token; /* [n_stop_tokens] generate: each ends an answer and is part of it */
+    uint32_t n_stop_tokens;
 };
 
 struct cola_text {

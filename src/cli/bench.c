@@ -183,7 +183,8 @@ static enum cola_status measure(struct cola_engine *engine, const struct work *w
         f->product_flops_s[r] =
             (after.product_flops - before.product_flops) / (after.product_seconds - before.product_seconds);
     }
-    f->rows_per_step = (double)(after.n_rows - first.n_rows) / (double)(after.n_steps - first.n_steps);
+    f->rows_per_step =
+        (double)(after.n_rows - first.n_rows) / (double)(after.n_layer_steps - first.n_layer_steps);
     f->product_share_of_time =
         (after.product_seconds - first.product_seconds) / (after.seconds - first.seconds);
     f->layers_s = (double)(after.layers_executed - first.layers_executed) / (after.seconds - first.seconds);

@@ -24,19 +24,23 @@ struct cola_device_options {
     uint32_t n_threads; /* 0: all cores */
 };
 
-/* Query rows first_row .. first_row + n_rows - 1 of one sequence, in ascending position. Row r attends to
- * n_prefix keys at key/value rows prefix_row.. (absolute positions 0 .. n_prefix - 1) and then to
- * n_first + r keys at rows tail_row.. (positions n_prefix ..). A prompt has n_prefix = 0 and n_first = 1; a
- * packed continuation has the prompt as its prefix; a decoding step has its own cached rows as the tail. */
+/* Keys and values of consecutive positions: device [n, G*d] each, k rotated. */
+struct cola_keys {
+    const float *k, *v;
+};
+
+/* Query rows first_row .. first_row + n_rows - 1 of one sequence, in ascending position. Row r attends to the
+ * n_prefix keys of `prefix` (absolute positions 0 .. n_prefix - 1) and then to n_first + r keys of `tail`
+ * (positions n_prefix ..). A prompt has n_prefix = 0 and n_first = 1; a packed continuation has the prompt as
+ * its prefix; a decoding step has its stored keys as the tail. */
 struct cola_span {
     uint32_t first_row, n_rows;
-    uint32_t prefix_row, n_prefix;
-    uint32_t tail_row, n_first; /* n_first >= 1 */
+    uint32_t n_prefix, n_first; /* n_first >= 1 */
+    struct cola_keys prefix, tail;
 };
 
 struct cola_attention {
     const float *q;                          /* device [n query rows, H*d], rotated */
-    const float *k, *v;                      /* device [n key rows, G*d], k rotated */
     float *out;                              /* device [n query rows, H*d] */
     uint32_t n_heads, n_kv_heads, head_size; /* H, G, d */
     float scale;                             /* on the scores: 1/sqrt(d) */
@@ -82,7 +86,22 @@ struct cola_backend {
                                uint32_t n_rows, uint32_t width, float *out);
     enum cola_status (*scatter)(struct cola_device *device, const float *in, const uint32_t *row,
                                 uint32_t n_rows, uint32_t width, float *out);
-    /* "Norm": x, out [N, width], weight [width] */
+    /* out[0 .. n-1] = in[0 .. n-1]; x[0 .. n-1] = 0; x += y, elementwise ("Sums") */
+    enum cola_status (*copy)(struct cola_device *device, const float *in, size_t n, float *out);
+    enum cola_status (*clear)(struct cola_device *device, size_t n, float *x);
+    enum cola_status (*add)(struct cola_device *device, const float *y, size_t n, float *x);
+    /* "Sums": x[i, :] += bias, x [N, width], bias [width] */
+    enum cola_status (*add_bias)(struct cola_device *device, const float *bias, uint32_t n_rows,
+                                 uint32_t width, float *x);
+    /* "Experts": out[row[i], :] = fma(scale[i], in[i, :], out[row[i], :]); scale, row host [N]; no row twice
+     */
+    enum cola_status (*add_scaled)(struct cola_device *device, const float *in, const float *scale,
+                                   const uint32_t *row, uint32_t n_rows, uint32_t width, float *out);
+    /* "Experts": router logits [N, E] to the n_active experts of each row, ascending by number, and their
+     * weights; host outputs [N, n_active], waits. */
+    enum cola_status (*route)(struct cola_device *device, const float *logits, uint32_t n_rows,
+                              const struct cola_experts *experts, uint32_t *expert, float *weight);
+    /* "Norm": x, out [N, width], weight [width]; out may be x */
     enum cola_status (*norm)(struct cola_device *device, const float *x, const float *weight, float eps,
                              uint32_t n_rows, uint32_t width, float *out);
     /* "Product": out [N, M] = x [N, K] times matrix^T; add: out += that. x is not out. */

@@ -25,7 +25,8 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
     COLA_TRY_DONE(cola_alloc((void **)&e->batch, e->max_requests, sizeof *e->batch, "jobs"));
-    COLA_TRY_DONE(cola_alloc((void **)&e->layer_rows, e->config->n_layers, sizeof *e->layer_rows, "layers"));
+    COLA_TRY_DONE(
+        cola_alloc((void **)&e->layer_rows, e->config->n_layers + 1, sizeof *e->layer_rows, "layers"));
     COLA_TRY_DONE(cola_weights_load(e));
     *out = e;
     return COLA_OK;
@@ -34,9 +35,15 @@ done:
     return status;
 }
 
-static void release_job(struct cola_engine *e, struct job *job)
+void cola_engine_release_rows(struct cola_engine *e, struct job *job, uint32_t n_kept)
 {
-    for (uint32_t r = 0; r < job->n_rows; r++) e->arena.free_row[e->arena.n_free++] = job->row[r];
+    while (job->n_rows > n_kept) e->arena.free_row[e->arena.n_free++] = job->row[--job->n_rows];
+}
+
+void cola_engine_release_job(struct cola_engine *e, struct job *job)
+{
+    cola_engine_release_rows(e, job, 0);
+    cola_generate_end(e, job);
     free(job->chain);
     free(job->row);
     *job = (struct job){0};
@@ -48,7 +55,7 @@ void cola_engine_destroy(struct cola_engine *e)
     if (!e) return;
     if (e->device) {
         for (uint32_t i = 0; e->job && i < e->max_requests; i++)
-            if (e->job[i].used) release_job(e, &e->job[i]);
+            if (e->job[i].used) cola_engine_release_job(e, &e->job[i]);
         cola_weights_release(e);
         cola_scratch_release(e);
         e->backend->release(e->device, e->arena.hidden);
@@ -96,31 +103,42 @@ static enum cola_status check_tokens(const struct cola_engine *e, const int32_t 
     return COLA_OK;
 }
 
-static enum cola_status check_request(const struct cola_engine *e, const struct cola_request *request)
+/* Candidates of letter and loglik; *n_longest: tokens of the longest, *n_rows grows by what they pack. */
+static enum cola_status check_candidates(const struct cola_engine *e, const struct cola_sample *sample,
+                                         uint64_t *n_longest, uint64_t *n_rows)
 {
-    const struct cola_sample *sample = request->sample;
-    uint64_t longest = 0, n_rows = sample->n_prompt_tokens;
-    COLA_TRY(cola_chain_check(&request->chain, e->config->n_layers));
-    if (sample->rule != COLA_SCORE_LETTER && sample->rule != COLA_SCORE_LOGLIK)
-        return cola_fail(COLA_ERR_UNSUPPORTED, "score rule '%s' is not built in yet",
-                         cola_score_rule_name[sample->rule]);
-    if (sample->n_prompt_tokens == 0)
-        return cola_fail(COLA_ERR_INPUT, "prompt: empty; at least one token is needed");
     if (sample->n_candidates == 0) return cola_fail(COLA_ERR_INPUT, "nothing to score: no candidate");
-    COLA_TRY(check_tokens(e, sample->prompt, sample->n_prompt_tokens, "prompt"));
     for (uint32_t c = 0; c < sample->n_candidates; c++) {
         uint32_t n = sample->candidate[c].n_tokens;
         if (n == 0) return cola_fail(COLA_ERR_INPUT, "candidate %u: no token", c);
         if (sample->rule == COLA_SCORE_LETTER && n != 1)
             return cola_fail(COLA_ERR_INPUT, "candidate %u: has %u tokens, a letter has one", c, n);
         COLA_TRY(check_tokens(e, sample->candidate[c].token, n, "candidate"));
-        if (n > longest) longest = n;
-        n_rows += n - 1;
+        if (n > *n_longest) *n_longest = n;
+        *n_rows += n - 1;
     }
-    uint64_t n_positions = sample->n_prompt_tokens + longest;
-    if (n_positions > (uint64_t)e->config->max_positions + 1)
-        return cola_fail(COLA_ERR_INPUT,
-                         "prompt and continuation have %llu tokens, the model has %u positions",
+    return COLA_OK;
+}
+
+static enum cola_status check_request(const struct cola_engine *e, const struct cola_request *request)
+{
+    const struct cola_sample *sample = request->sample;
+    uint64_t n_longest = 0, n_rows = sample->n_prompt_tokens;
+    COLA_TRY(cola_chain_check(&request->chain, e->config->n_layers));
+    if (sample->n_prompt_tokens == 0)
+        return cola_fail(COLA_ERR_INPUT, "prompt: empty; at least one token is needed");
+    COLA_TRY(check_tokens(e, sample->prompt, sample->n_prompt_tokens, "prompt"));
+    if (sample->rule == COLA_SCORE_GENERATE) {
+        if (sample->max_new_tokens == 0)
+            return cola_fail(COLA_ERR_INPUT, "generate: no new token is asked for");
+        n_longest = sample->max_new_tokens;
+    } else {
+        COLA_TRY(check_candidates(e, sample, &n_longest, &n_rows));
+    }
+    /* The last token of a continuation or answer takes no position. */
+    uint64_t n_positions = sample->n_prompt_tokens + n_longest - 1;
+    if (n_positions > e->config->max_positions)
+        return cola_fail(COLA_ERR_INPUT, "prompt and answer take %llu positions, the model has %u positions",
                          (unsigned long long)n_positions, e->config->max_positions);
     if (n_rows > MAX_TOKENS)
         return cola_fail(COLA_ERR_INPUT, "prompt and continuations have %llu tokens, at most %d are taken",
@@ -128,15 +146,22 @@ static enum cola_status check_request(const struct cola_engine *e, const struct 
     return COLA_OK;
 }
 
-/* Takes rows from the arena and fills them with the embeddings of the packed tokens. */
-static enum cola_status embed_job(struct cola_engine *e, struct job *job)
+enum cola_status cola_engine_embed(struct cola_engine *e, const struct job *job, const int32_t *token)
 {
     struct scratch *s = &e->scratch;
-    COLA_TRY(cola_rope_cover(e, job->n_rows));
     COLA_TRY(cola_scratch_cover(e, job->n_rows, 1));
-    cola_sequence_fill(job->sample, s->token, NULL);
-    COLA_TRY(e->backend->embed(e->device, e->weights.embedding, s->token, job->n_rows, s->x));
+    COLA_TRY(e->backend->embed(e->device, e->weights.embedding, token, job->n_rows, s->x));
     return e->backend->scatter(e->device, s->x, job->row, job->n_rows, e->config->n_hidden, e->arena.hidden);
+}
+
+/* Fills the rows of a job's first pass with the embeddings of the packed tokens. */
+static enum cola_status embed_sequence(struct cola_engine *e, const struct job *job)
+{
+    uint32_t n_positions = job->n_cached > job->n_rows ? job->n_cached : job->n_rows;
+    COLA_TRY(cola_rope_cover(e, n_positions));
+    COLA_TRY(cola_scratch_cover(e, job->n_rows, 1));
+    cola_sequence_fill(job->sample, e->scratch.token, NULL);
+    return cola_engine_embed(e, job, e->scratch.token);
 }
 
 enum cola_status cola_engine_submit(struct cola_engine *e, const struct cola_request *request)
@@ -158,13 +183,15 @@ enum cola_status cola_engine_submit(struct cola_engine *e, const struct cola_req
     COLA_TRY_DONE(cola_alloc((void **)&job.row, n_rows, sizeof *job.row, "rows"));
     memcpy(job.chain, request->chain.layer, job.n_layers * sizeof *job.chain);
     memcpy(job.row, e->arena.free_row + e->arena.n_free - n_rows, n_rows * sizeof *job.row);
-    COLA_TRY_DONE(embed_job(e, &job));
+    if (request->sample->rule == COLA_SCORE_GENERATE) COLA_TRY_DONE(cola_generate_begin(e, &job));
+    COLA_TRY_DONE(embed_sequence(e, &job));
     e->arena.n_free -= n_rows;
     e->job[i] = job;
     e->n_pending++;
     e->counters.layers_asked += job.n_layers;
     return COLA_OK;
 done:
+    cola_generate_end(e, &job);
     free(job.chain);
     free(job.row);
     return status;
@@ -173,17 +200,13 @@ done:
 enum cola_status cola_engine_step(struct cola_engine *e, cola_result_fn *done, void *user)
 {
     double start = cola_clock_s();
-    cola_layer layer;
-    uint32_t n_jobs = cola_plan_next(e, &layer);
+    uint32_t layer, n_jobs = cola_plan_next(e, &layer);
     if (n_jobs == 0) return COLA_OK;
     e->step++;
-    COLA_TRY(cola_layer_execute(e, layer, n_jobs));
-    for (uint32_t i = 0; i < n_jobs; i++) {
-        struct job *job = &e->job[e->batch[i]];
-        if (job->at < job->n_layers) continue;
-        COLA_TRY(cola_score_job(e, job, done, user));
-        release_job(e, job);
-    }
+    if (layer < e->config->n_layers)
+        COLA_TRY(cola_layer_execute(e, layer, n_jobs));
+    else
+        COLA_TRY(cola_score_execute(e, n_jobs, done, user));
     e->counters.n_steps++;
     e->counters.seconds += cola_clock_s() - start;
     return COLA_OK;

@@ -36,24 +36,27 @@ uint32_t cola_sequence_max_spans(const struct cola_sample *sample)
     return 1 + sample->n_candidates;
 }
 
-uint32_t cola_sequence_spans(const struct cola_sample *sample, uint32_t key_base, uint32_t query_base,
-                             bool last, struct cola_span *span)
+static struct cola_keys after(struct cola_keys keys, size_t n_floats)
 {
-    uint32_t n_prompt = sample->n_prompt_tokens, n = 0, key = key_base + n_prompt, query;
-    span[n++] = (struct cola_span){.first_row = query_base,
-                                   .n_rows = last ? 1 : n_prompt,
-                                   .tail_row = key_base,
-                                   .n_first = last ? n_prompt : 1};
+    return (struct cola_keys){.k = keys.k + n_floats, .v = keys.v + n_floats};
+}
+
+uint32_t cola_sequence_spans(const struct cola_sample *sample, struct cola_keys keys, size_t width,
+                             uint32_t query_base, bool last, struct cola_span *span)
+{
+    uint32_t n_prompt = sample->n_prompt_tokens, n = 0, key = n_prompt, query;
+    span[n++] = (struct cola_span){
+        .first_row = query_base, .n_rows = last ? 1 : n_prompt, .n_first = last ? n_prompt : 1, .tail = keys};
     query = query_base + span[0].n_rows;
     for (uint32_t c = 0; c < sample->n_candidates; c++) {
         uint32_t n_rows = packed_tokens(sample, c);
         if (n_rows == 0) continue;
         span[n++] = (struct cola_span){.first_row = query,
                                        .n_rows = n_rows,
-                                       .prefix_row = key_base,
                                        .n_prefix = n_prompt,
-                                       .tail_row = key,
-                                       .n_first = 1};
+                                       .n_first = 1,
+                                       .prefix = keys,
+                                       .tail = after(keys, key * width)};
         query += n_rows;
         key += n_rows;
     }

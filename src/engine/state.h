@@ -2,8 +2,9 @@
  *
  *   engine.c    requests in, results out          sequence.c  how a sample becomes packed rows
  *   plan.c      which layer next, which jobs      layer.c     one layer over a batch of rows
- *   score.c     head and scores of finished jobs  weights.c   the model on the device        rope.c  rotary
- * table
+ *   experts.c   a layer's experts                 scratch.c   the batch's buffers
+ *   score.c     head and scores of jobs           generate.c  greedy tokens, pass by pass
+ *   weights.c   the model on the device           rope.c      the rotary table
  */
 #ifndef COLA_ENGINE_STATE_H
 #define COLA_ENGINE_STATE_H
@@ -15,23 +16,36 @@
 #include "cola/engine.h"
 #include "engine/backend.h"
 
-/* One request in flight. Its rows are the packed sequence: the prompt, then of each continuation all tokens
- * but the last (nothing attends to that one). Rows n_prompt-1 .. n_rows-1 are the ones that are scored. */
+/* One request in flight. A pass takes its rows through the whole chain, then to the head. The first pass has
+ * the packed sequence: the prompt, then of each continuation all tokens but the last (nothing attends to that
+ * one); its rows n_prompt-1 .. n_rows-1 are the ones that are scored. A generating job makes one more pass of
+ * one row a token. */
 struct job {
     uint64_t id;
     const struct cola_sample *sample; /* borrowed until the result is out */
     cola_layer *chain;                /* [n_layers] */
-    uint32_t n_layers, at;            /* at: next chain position to execute */
-    uint32_t n_rows;
-    uint32_t *row;          /* [n_rows] rows of the hidden arena */
-    uint64_t waiting_since; /* the engine's step count when it began to wait for chain[at] */
+    uint32_t n_layers, at;            /* at: next chain position to execute; n_layers: waits for the head */
+    uint32_t n_rows;                  /* of the present pass */
+    uint32_t *row;                    /* [n_rows] rows of the hidden arena */
+    int32_t *token;                   /* [sample->max_new_tokens] generated so far; NULL unless generating */
+    uint32_t n_tokens;                /* 0: the first pass */
+    uint32_t n_cached;                /* room of each chain position's keys: rows */
+    float *cached_k, *cached_v;       /* device [n_layers, n_cached, G*d]: every chain position has its own */
+    uint64_t waiting_since;           /* the engine's step count when it began to wait for chain[at] */
     double submitted_s;
+    uint32_t layers_executed;
     bool used;
+};
+
+struct expert_weights {
+    struct cola_matrix *gate, *up, *down;
 };
 
 struct layer_weights {
     struct cola_matrix *matrix[COLA_N_WEIGHTS]; /* NULL for vectors and weights that are not there */
     float *vector[COLA_N_WEIGHTS];              /* device; NULL for matrices */
+    uint32_t width[COLA_N_WEIGHTS];             /* of a vector; of a matrix its outputs */
+    struct expert_weights *expert;              /* [E]; NULL in a dense layer */
 };
 
 struct weights {
@@ -56,10 +70,14 @@ struct scratch {
     float *live_x, *live_y;                          /* [N, D] of the rows that go on after attention */
     float *q, *attended;                             /* [N, H*d] */
     float *k, *v;                                    /* [N, G*d] */
-    float *gate, *up;                                /* [N, F] */
+    float *gate, *up;                                /* [N, widest feed-forward] */
+    float *router;                                   /* [N, E] */
+    float *mixed, *expert_x, *expert_y;              /* [N, D], only with experts */
     float *logits;                                   /* [COLA_HEAD_ROWS, V] */
     uint32_t *row, *position, *live, *live_position; /* host [N] */
     int32_t *token;                                  /* host [N] */
+    uint32_t *expert, *expert_row;                   /* host [N, n_active], [N] */
+    float *expert_weight, *expert_scale;             /* host [N, n_active], [N] */
     struct cola_span *span;                          /* host [n_spans_room] */
 };
 
@@ -79,13 +97,20 @@ struct cola_engine {
     uint32_t n_positions;
     struct job *job;      /* [max_requests] */
     uint32_t *batch;      /* [max_requests] jobs of the present step */
-    uint32_t *layer_rows; /* [L] rows waiting, rebuilt by plan.c */
+    uint32_t *layer_rows; /* [L + 1] rows waiting, the head's last; rebuilt by plan.c */
     uint32_t max_requests, max_rows, n_pending;
     uint64_t step;
     struct cola_engine_counters counters;
 };
 
-/* weights.c: loads every weight onto the device; destroy releases what is there. */
+/* engine.c */
+void cola_engine_release_rows(struct cola_engine *e, struct job *job,
+                              uint32_t n_kept); /* all rows but the first */
+void cola_engine_release_job(struct cola_engine *e, struct job *job);
+/* Fills the job's rows with the embeddings of `token` [job->n_rows]. */
+enum cola_status cola_engine_embed(struct cola_engine *e, const struct job *job, const int32_t *token);
+
+/* weights.c: loads every weight onto the device; release frees what is there. */
 enum cola_status cola_weights_load(struct cola_engine *e);
 void cola_weights_release(struct cola_engine *e);
 
@@ -95,28 +120,54 @@ enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions);
  * table" */
 void cola_rope_table(const struct cola_model_config *config, uint32_t first, uint32_t n, float *table);
 
-/* sequence.c: the packed sequence of a sample. */
+/* sequence.c: the packed sequence of a sample, the rows of a job's first pass. */
 uint32_t cola_sequence_rows(const struct cola_sample *sample);
 void cola_sequence_fill(const struct cola_sample *sample, int32_t *token,
                         uint32_t *position); /* [rows]; either NULL */
 uint32_t cola_sequence_max_spans(const struct cola_sample *sample);
-/* Spans of one job whose key rows begin at `key_base` of the batch and whose query rows begin at
- * `query_base`: all rows, or with `last` only the scored ones. Returns their number. */
-uint32_t cola_sequence_spans(const struct cola_sample *sample, uint32_t key_base, uint32_t query_base,
-                             bool last, struct cola_span *span);
+/* Spans of a first pass whose keys begin at `keys` (rows of `width` floats) and whose query rows begin at
+ * `query_base` of the batch: all rows, or with `last` only the scored ones. Returns their number. */
+uint32_t cola_sequence_spans(const struct cola_sample *sample, struct cola_keys keys, size_t width,
+                             uint32_t query_base, bool last, struct cola_span *span);
 
-/* plan.c: fills e->batch with jobs that wait for one layer; returns their number (0: nothing waits). */
-uint32_t cola_plan_next(struct cola_engine *e, cola_layer *layer);
+/* plan.c: fills e->batch with jobs that wait for one layer, or for the head (*layer = L); returns their
+ * number (0: nothing waits). */
+uint32_t cola_plan_next(struct cola_engine *e, uint32_t *layer);
 
 /* layer.c: executes `layer` for the batch's jobs and advances them. */
-enum cola_status cola_layer_execute(struct cola_engine *e, cola_layer layer, uint32_t n_jobs);
-enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint32_t n_spans);
-void cola_scratch_release(struct cola_engine *e);
+enum cola_status cola_layer_execute(struct cola_engine *e, uint32_t layer, uint32_t n_jobs);
 /* The back end's product with its time and operations counted. */
 enum cola_status cola_engine_product(struct cola_engine *e, const float *x, const struct cola_matrix *matrix,
                                      uint32_t n_rows, uint32_t n_in, uint32_t n_out, bool add, float *out);
 
-/* score.c: head and scores of one job whose chain is done; hands the result to `done`. */
-enum cola_status cola_score_job(struct cola_engine *e, struct job *job, cola_result_fn *done, void *user);
+/* experts.c: live_x += the experts' mix of live_y; the layer has a router. */
+enum cola_status cola_experts_execute(struct cola_engine *e, const struct layer_weights *w, uint32_t n_live,
+                                      float *live_x, const float *live_y);
+
+/* scratch.c */
+enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint32_t n_spans);
+void cola_scratch_release(struct cola_engine *e);
+
+/* score.c: head over the batch's jobs; hands the results of those that are done to `done`. */
+enum cola_status cola_score_execute(struct cola_engine *e, uint32_t n_jobs, cola_result_fn *done, void *user);
+/* Hands out a result with the job's id and cost filled in, then releases the job. */
+enum cola_status cola_score_finish(struct cola_engine *e, struct job *job, struct cola_result *result,
+                                   cola_result_fn *done, void *user);
+
+/* generate.c */
+enum cola_status cola_generate_begin(struct cola_engine *e,
+                                     struct job *job); /* room for tokens and stored keys */
+void cola_generate_end(struct cola_engine *e, struct job *job);
+/* Stores the keys and values of a batch's rows first .. first+job->n_rows-1, made for chain position job->at.
+ */
+enum cola_status cola_generate_store(struct cola_engine *e, const struct job *job, uint32_t first);
+/* The span of a pass after the first: one query row over all stored keys of chain position job->at. */
+struct cola_span cola_generate_span(const struct cola_engine *e, const struct job *job, uint32_t query_row);
+/* Takes the next token; begins another pass or hands out the result. */
+enum cola_status cola_generate_advance(struct cola_engine *e, struct job *job,
+                                       const struct cola_logits *logit, cola_result_fn *done, void *user);
+
+/* docs/numerics.md, "Scores" */
+double cola_logsumexp(const struct cola_logits *logit);
 
 #endif

@@ -31,32 +31,60 @@ static enum cola_status load_matrix(struct cola_engine *e, const struct cola_ten
     return COLA_OK;
 }
 
+static enum cola_status load_experts(struct cola_engine *e, uint32_t layer, struct layer_weights *w)
+{
+    uint32_t n = e->config->experts.n_experts;
+    COLA_TRY(cola_alloc((void **)&w->expert, n, sizeof *w->expert, "experts"));
+    for (uint32_t x = 0; x < n; x++) {
+        COLA_TRY(load_matrix(e, cola_model_expert(e->model, layer, x, COLA_WEIGHT_GATE), &w->expert[x].gate));
+        COLA_TRY(load_matrix(e, cola_model_expert(e->model, layer, x, COLA_WEIGHT_UP), &w->expert[x].up));
+        COLA_TRY(load_matrix(e, cola_model_expert(e->model, layer, x, COLA_WEIGHT_DOWN), &w->expert[x].down));
+    }
+    return COLA_OK;
+}
+
+static enum cola_status load_layer(struct cola_engine *e, uint32_t layer, struct layer_weights *w)
+{
+    for (int role = 0; role < COLA_N_WEIGHTS; role++) {
+        const struct cola_tensor *tensor = cola_model_weight(e->model, layer, (enum cola_weight)role);
+        if (!tensor) continue;
+        w->width[role] = (uint32_t)tensor->shape[0];
+        if (tensor->n_dims == 1)
+            COLA_TRY(load_vector(e, tensor, &w->vector[role]));
+        else
+            COLA_TRY(load_matrix(e, tensor, &w->matrix[role]));
+    }
+    return w->matrix[COLA_WEIGHT_ROUTER] ? load_experts(e, layer, w) : COLA_OK;
+}
+
 enum cola_status cola_weights_load(struct cola_engine *e)
 {
     struct weights *w = &e->weights;
     COLA_TRY(cola_alloc((void **)&w->layer, e->config->n_layers, sizeof *w->layer, "layers"));
-    for (uint32_t l = 0; l < e->config->n_layers; l++)
-        for (int role = 0; role < COLA_N_WEIGHTS; role++) {
-            const struct cola_tensor *tensor = cola_model_weight(e->model, l, (enum cola_weight)role);
-            if (!tensor) continue;
-            if (tensor->n_dims == 1)
-                COLA_TRY(load_vector(e, tensor, &w->layer[l].vector[role]));
-            else
-                COLA_TRY(load_matrix(e, tensor, &w->layer[l].matrix[role]));
-        }
+    for (uint32_t l = 0; l < e->config->n_layers; l++) COLA_TRY(load_layer(e, l, &w->layer[l]));
     w->embedding = cola_model_embedding(e->model);
     COLA_TRY(load_vector(e, cola_model_final_norm(e->model), &w->final_norm));
     return load_matrix(e, cola_model_head(e->model), &w->head);
 }
 
+static void release_layer(struct cola_engine *e, struct layer_weights *w)
+{
+    for (int role = 0; role < COLA_N_WEIGHTS; role++) {
+        e->backend->release_matrix(e->device, w->matrix[role]);
+        e->backend->release(e->device, w->vector[role]);
+    }
+    for (uint32_t x = 0; w->expert && x < e->config->experts.n_experts; x++) {
+        e->backend->release_matrix(e->device, w->expert[x].gate);
+        e->backend->release_matrix(e->device, w->expert[x].up);
+        e->backend->release_matrix(e->device, w->expert[x].down);
+    }
+    free(w->expert);
+}
+
 void cola_weights_release(struct cola_engine *e)
 {
     struct weights *w = &e->weights;
-    for (uint32_t l = 0; w->layer && l < e->config->n_layers; l++)
-        for (int role = 0; role < COLA_N_WEIGHTS; role++) {
-            e->backend->release_matrix(e->device, w->layer[l].matrix[role]);
-            e->backend->release(e->device, w->layer[l].vector[role]);
-        }
+    for (uint32_t l = 0; w->layer && l < e->config->n_layers; l++) release_layer(e, &w->layer[l]);
     free(w->layer);
     e->backend->release(e->device, w->final_norm);
     e->backend->release_matrix(e->device, w->head);

@@ -269,6 +269,9 @@ static enum cola_status build_samples(struct cola_tasks *tasks)
             .n_candidates = (uint32_t)(first[i + 1] - first[i]),
             .gold = ((const int32_t *)tasks->data[GOLD])[i],
             .rule = tasks->info.rule,
+            .max_new_tokens = tasks->info.max_new_tokens,
+            .stop_token = tasks->info.stop_token,
+            .n_stop_tokens = tasks->info.n_stop_tokens,
         };
     return COLA_OK;
 }

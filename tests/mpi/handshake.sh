@@ -23,7 +23,7 @@ expect 1 1 "workers differ in their model fingerprint: worker [12] (.*) has xxh3
     "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$model" "${rest[@]}" : \
     -n 1 "$cola" search "$tasks" --model "$data/models/llama3_rope_scaling" "${rest[@]}"
 expect 1 1 "no-such-model" "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$work/no-such-model" "${rest[@]}"
-expect 2 1 "error: --model is needed" "${mpi[@]}" -n 3 "$cola" search "$tasks" --out "$out"
+expect 2 1 "error: --model DIR is needed" "${mpi[@]}" -n 3 "$cola" search "$tasks" --out "$out"
 expect 2 1 "is asked for\|are asked for" "${mpi[@]}" -n 3 "$cola" search "$tasks" --model "$model" --samples 2:9 "${rest[@]}"
 expect 1 1 "bf16 is not built yet" "$cola" search "$tasks" --model "$model" --dtype bf16 "${rest[@]}"
 "$cola" search "$tasks" --model "$model" "${rest[@]}" --quiet

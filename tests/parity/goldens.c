@@ -74,6 +74,20 @@ static void read_case(const struct goldens *g, const json_t *root, const json_t 
     *out = (struct golden_case){.chain = {.layer = layer, .n_layers = (uint32_t)json_array_size(chain)},
                                 .logits = find_logits(g, json_string_value(json_object_get(item, "key"))),
                                 .logprob = logprob};
+    const json_t *greedy = json_object_get(item, "greedy"), *gaps = json_object_get(item, "greedy_gaps");
+    static const int32_t stop[] = {2};
+    if (json_is_array(greedy)) {
+        double *gap = take(json_array_size(gaps), sizeof *gap);
+        out->greedy = read_tokens(greedy, &out->n_greedy);
+        for (uint32_t i = 0; i < out->n_greedy; i++) gap[i] = json_number_value(json_array_get(gaps, i));
+        out->greedy_gap = gap;
+        out->generate = (struct cola_sample){.prompt = prompt,
+                                             .n_prompt_tokens = n_prompt,
+                                             .rule = COLA_SCORE_GENERATE,
+                                             .max_new_tokens = 6,
+                                             .stop_token = stop,
+                                             .n_stop_tokens = 1};
+    }
     out->next = (struct cola_sample){.prompt = prompt,
                                      .n_prompt_tokens = n_prompt,
                                      .candidate = vocabulary,
@@ -118,6 +132,8 @@ void goldens_close(struct goldens *g)
             free((void *)item->loglik.candidate[c].token);
         free((void *)item->loglik.candidate);
         free((void *)item->logprob);
+        free((void *)item->greedy);
+        free((void *)item->greedy_gap);
     }
     free(g->item);
     cola_safetensors_fini(&g->expected);
@@ -206,4 +222,39 @@ struct goldens_distance goldens_compare(const struct goldens *g, const float *va
         value += item->loglik.n_candidates;
     }
     return most;
+}
+
+struct greedy_sink {
+    const struct golden_case *item;
+    double gap;
+    size_t *n_compared;
+};
+
+static enum cola_status compare_greedy(void *user, const struct cola_result *result)
+{
+    const struct greedy_sink *sink = user;
+    const struct golden_case *item = sink->item;
+    for (uint32_t i = 0; i < item->n_greedy; i++) {
+        if (item->greedy_gap[i] < sink->gap) return COLA_OK;
+        if (i >= result->n_tokens || result->token[i] != item->greedy[i])
+            fail_msg("token %u of %u is %d, transformers gave %d", i, result->n_tokens,
+                     i < result->n_tokens ? result->token[i] : -1, item->greedy[i]);
+        ++*sink->n_compared;
+    }
+    assert_int_equal(result->n_tokens, item->n_greedy);
+    return COLA_OK;
+}
+
+size_t goldens_check_greedy(const struct goldens *g, struct cola_engine *engine, double gap)
+{
+    size_t n_compared = 0;
+    for (size_t i = 0; i < g->n_cases; i++) {
+        const struct golden_case *item = &g->item[i];
+        if (!item->greedy) continue;
+        struct greedy_sink sink = {.item = item, .gap = gap, .n_compared = &n_compared};
+        struct cola_request request = {.sample = &item->generate, .chain = item->chain};
+        ok(cola_engine_submit(engine, &request));
+        while (cola_engine_n_pending(engine)) ok(cola_engine_step(engine, compare_greedy, &sink));
+    }
+    return n_compared;
 }

@@ -10,10 +10,14 @@
 
 struct golden_case {
     struct cola_chain chain;
-    struct cola_sample next;   /* letter rule over the whole vocabulary: all logits of the last token */
-    struct cola_sample loglik; /* the prompt's continuations */
-    const float *logits;       /* [V] expected */
-    const double *logprob;     /* [n continuations] expected */
+    struct cola_sample next;     /* letter rule over the whole vocabulary: all logits of the last token */
+    struct cola_sample loglik;   /* the prompt's continuations */
+    const float *logits;         /* [V] expected */
+    const double *logprob;       /* [n continuations] expected */
+    struct cola_sample generate; /* greedy tokens after the prompt; rule 0 where there is no reference */
+    const int32_t *greedy;       /* [n_greedy] expected, stop token included; NULL: no reference */
+    const double *greedy_gap;    /* [n_greedy] best logit minus second */
+    uint32_t n_greedy;
 };
 
 struct goldens; /* owns everything that a case points to */
@@ -39,10 +43,16 @@ struct goldens_distance {
 };
 struct goldens_distance goldens_compare(const struct goldens *g, const float *value);
 
+/* Greedy tokens of every case that has a reference: equal up to the first place where the reference's gap
+ * between the two best logits is below `gap`, where either may win. Returns the number of tokens compared. */
+size_t goldens_check_greedy(const struct goldens *g, struct cola_engine *engine, double gap);
+
 /* The bounds that the contract sets for tiny models: logits, log-probability sums. Transformers' own eager
  * f32 differs from a float64 forward by up to 2e-5 here; wrong arithmetic is off by 1e-2 and more
  * (test_planted_errors.c). */
 #define GOLDENS_LOGIT_BOUND   1e-4
 #define GOLDENS_LOGPROB_BOUND 2e-4
+#define GOLDENS_EXPERT_BOUND  2e-4 /* logits, models with experts */
+#define GOLDENS_GREEDY_GAP    1e-3
 
 #endif

@@ -73,6 +73,19 @@ static float *run_way(const struct goldens *g, const struct way *way, bool round
     return value;
 }
 
+static void check_greedy(const struct goldens *g, const struct way *way, bool rounded_frequencies)
+{
+    struct cola_engine_options options = {
+        .backend = way->backend, .isa = way->isa, .n_threads = way->n_threads};
+    struct cola_engine *engine;
+    if (cola_engine_create(goldens_model(g), &options, &engine) != COLA_OK) fail_msg("%s", cola_error_text());
+    if (rounded_frequencies) round_frequencies_to_bf16(g, engine);
+    size_t n = goldens_check_greedy(g, engine, GOLDENS_GREEDY_GAP);
+    if (way == &ways[0]) printf("greedy tokens equal: %zu\n", n);
+    assert_true(n >= 20);
+    cola_engine_destroy(engine);
+}
+
 static void check_model(const char *name, bool rounded_frequencies)
 {
     struct goldens *g = goldens_open(name);
@@ -80,8 +93,10 @@ static void check_model(const char *name, bool rounded_frequencies)
     struct goldens_distance distance = goldens_compare(g, reference);
     printf("%s: largest difference from transformers: logits %.2e, log-probability sums %.2e\n", name,
            distance.logit, distance.logprob);
-    assert_true(distance.logit <= GOLDENS_LOGIT_BOUND);
+    bool has_experts = cola_model_config(goldens_model(g))->experts.n_experts > 0;
+    assert_true(distance.logit <= (has_experts ? GOLDENS_EXPERT_BOUND : GOLDENS_LOGIT_BOUND));
     assert_true(distance.logprob <= GOLDENS_LOGPROB_BOUND);
+    check_greedy(g, &ways[0], rounded_frequencies);
     for (size_t i = 1; i < sizeof ways / sizeof *ways; i++) {
         if (!can_run(&ways[i])) {
             printf("skipped: %s, this CPU does not have it\n", ways[i].isa);
@@ -92,6 +107,7 @@ static void check_model(const char *name, bool rounded_frequencies)
             fail_msg("%s: way %zu (%s %s, %u threads) differs from ref in bytes", name, i, ways[i].backend,
                      ways[i].isa, ways[i].n_threads);
         free(value);
+        check_greedy(g, &ways[i], rounded_frequencies);
     }
     free(reference);
     goldens_close(g);
@@ -115,12 +131,61 @@ static void llama_bf16_shards_of_transformers_4_equals_transformers(void **state
     check_model("llama_sharded_bf16_v4", true);
 }
 
+static void mistral_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("mistral", false);
+}
+
+static void qwen2_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("qwen2", false);
+}
+
+static void qwen3_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("qwen3", false);
+}
+
+static void olmoe_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("olmoe", false);
+}
+
+static void olmoe_norm_topk_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("olmoe_norm_topk", false);
+}
+
+static void qwen2_moe_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("qwen2_moe", false);
+}
+
+static void qwen2_moe_sparse2_equals_transformers(void **state)
+{
+    (void)state;
+    check_model("qwen2_moe_sparse2", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(llama_grouped_heads_tied_head_equals_transformers),
         cmocka_unit_test(llama3_rope_scaling_equals_transformers),
         cmocka_unit_test(llama_bf16_shards_of_transformers_4_equals_transformers),
+        cmocka_unit_test(mistral_equals_transformers),
+        cmocka_unit_test(qwen2_equals_transformers),
+        cmocka_unit_test(qwen3_equals_transformers),
+        cmocka_unit_test(olmoe_equals_transformers),
+        cmocka_unit_test(olmoe_norm_topk_equals_transformers),
+        cmocka_unit_test(qwen2_moe_equals_transformers),
+        cmocka_unit_test(qwen2_moe_sparse2_equals_transformers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

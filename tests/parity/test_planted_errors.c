@@ -82,16 +82,25 @@ static enum cola_status attend_one_key_short(struct cola_device *device, const s
  * first pass. */
 static enum cola_status attend_first_pass(struct cola_device *device, const struct cola_attention *a)
 {
+    struct cola_span span[64];
     struct cola_attention wrong = *a;
     cola_layer layer = planted.layer;
+    const float *k = a->span[0].tail.k, *v = a->span[0].tail.v; /* the prompt's: the batch's first rows */
     if (!planted.first_k[layer]) {
         planted.first_k[layer] = malloc(planted.n_floats * sizeof(float));
         planted.first_v[layer] = malloc(planted.n_floats * sizeof(float));
-        memcpy(planted.first_k[layer], a->k, planted.n_floats * sizeof(float));
-        memcpy(planted.first_v[layer], a->v, planted.n_floats * sizeof(float));
+        memcpy(planted.first_k[layer], k, planted.n_floats * sizeof(float));
+        memcpy(planted.first_v[layer], v, planted.n_floats * sizeof(float));
     }
-    wrong.k = planted.first_k[layer];
-    wrong.v = planted.first_v[layer];
+    for (uint32_t i = 0; i < a->n_spans; i++) {
+        span[i] = a->span[i];
+        span[i].tail.k = planted.first_k[layer] + (span[i].tail.k - k);
+        span[i].tail.v = planted.first_v[layer] + (span[i].tail.v - v);
+        if (span[i].n_prefix == 0) continue;
+        span[i].prefix.k = planted.first_k[layer] + (span[i].prefix.k - k);
+        span[i].prefix.v = planted.first_v[layer] + (span[i].prefix.v - v);
+    }
+    wrong.span = span;
     return cola_backend_ref.attention(device, &wrong);
 }
 
@@ -135,7 +144,7 @@ static struct goldens_distance run_broken(const char *model, const struct cola_b
         planted.n_floats = (size_t)cola_sequence_rows(sample) * e->config->n_kv_heads * e->config->head_size;
         assert_int_equal(cola_engine_submit(e, &request), COLA_OK);
         for (uint32_t at = 0; cola_engine_n_pending(e); at++) {
-            planted.layer = chain[at];
+            planted.layer = chain[at < item->chain.n_layers ? at : 0]; /* the head is the last step */
             assert_int_equal(cola_engine_step(e, ignore, score), COLA_OK);
         }
         forget_first_pass();

@@ -53,8 +53,8 @@ enum cola_status cola_cpu_attention(struct cola_device *device, const struct col
         uint32_t n_keys = span->n_prefix + span->n_first + span->n_rows - 1;
         if (n_keys > longest) longest = n_keys;
         const struct cola_span *head = n_groups ? &a->span[device->group[n_groups - 1]] : NULL;
-        bool joins = head && span->n_prefix &&
-                     span->prefix_row == (head->n_prefix ? head->prefix_row : head->tail_row);
+        bool joins =
+            head && span->n_prefix && span->prefix.k == (head->n_prefix ? head->prefix.k : head->tail.k);
         if (!joins) device->group[n_groups++] = i;
     }
     device->group[n_groups] = a->n_spans;

@@ -56,5 +56,13 @@ enum cola_status cola_cpu_reduce_logits(struct cola_device *device, const float 
                                         uint32_t n_vocab, struct cola_logits *logit,
                                         const struct cola_pick *pick, uint32_t n_picks, float *picked);
 enum cola_status cola_cpu_attention(struct cola_device *device, const struct cola_attention *a);
+enum cola_status cola_cpu_clear(struct cola_device *device, size_t n, float *x);
+enum cola_status cola_cpu_add(struct cola_device *device, const float *y, size_t n, float *x);
+enum cola_status cola_cpu_add_bias(struct cola_device *device, const float *bias, uint32_t n_rows,
+                                   uint32_t width, float *x);
+enum cola_status cola_cpu_add_scaled(struct cola_device *device, const float *in, const float *scale,
+                                     const uint32_t *row, uint32_t n_rows, uint32_t width, float *out);
+enum cola_status cola_cpu_route(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                const struct cola_experts *experts, uint32_t *expert, float *weight);
 
 #endif

@@ -33,6 +33,7 @@ struct cola_cpu_kernels {
     void (*norm)(const float *x, const float *weight, float eps, uint32_t width, float *out); /* one row */
     void (*rotate)(float *x, const float *table, uint32_t n_heads, uint32_t head_size);       /* one row */
     void (*gate)(const float *gate, const float *up, size_t n, float *out);
+    void (*add_scaled)(const float *in, float scale, size_t n, float *out); /* out = fma(scale, in, out) */
     void (*reduce)(const float *logits, uint32_t n_vocab, struct cola_logits *out); /* one row */
     /* All queries of n_spans spans of one sequence for one key/value head. */
     void (*attend)(const struct cola_attention *a, const struct cola_span *span, uint32_t n_spans,

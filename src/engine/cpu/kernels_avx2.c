@@ -81,6 +81,7 @@ const struct cola_cpu_kernels cola_cpu_kernels_avx2 = {
     .norm = norm,
     .rotate = rotate,
     .gate = gate,
+    .add_scaled = add_scaled,
     .reduce = reduce,
     .attend = attend,
     .spin = spin,

@@ -72,6 +72,7 @@ const struct cola_cpu_kernels cola_cpu_kernels_avx512 = {
     .norm = norm,
     .rotate = rotate,
     .gate = gate,
+    .add_scaled = add_scaled,
     .reduce = reduce,
     .attend = attend,
     .spin = spin,

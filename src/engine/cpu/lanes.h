@@ -95,6 +95,15 @@ static void gate(const float *g, const float *up, size_t n, float *out)
     for (; i < n; i++) out[i] = g[i] / (1.0f + cola_exp(-g[i])) * up[i];
 }
 
+/* "Sums" (scale 1) and "Experts" */
+static void add_scaled(const float *in, float scale, size_t n, float *out)
+{
+    size_t i = 0;
+    for (; i + COLA_LANES <= n; i += COLA_LANES)
+        v_store(out + i, v_fma(v_set(scale), v_load(in + i), v_load(out + i)));
+    for (; i < n; i++) out[i] = fmaf(scale, in[i], out[i]);
+}
+
 /* "Logits" */
 static void reduce(const float *x, uint32_t n_vocab, struct cola_logits *out)
 {
@@ -113,14 +122,13 @@ static void reduce(const float *x, uint32_t n_vocab, struct cola_logits *out)
         .max = max, .sum = sum_lanes(lane), .argmax = first < n_vocab ? (int32_t)first : 0};
 }
 
-/* Keys of n rows from `row` for one head as [ceil(n/16), d, 16], so that a vector holds one dimension of 16
- * keys. */
-static void pack_keys(const struct cola_attention *a, uint32_t kv_head, uint32_t row, uint32_t n,
-                      float *packed)
+/* n keys of one head as [ceil(n/16), d, 16], so that a vector holds one dimension of 16 keys. */
+static void pack_keys(const struct cola_attention *a, uint32_t kv_head, const struct cola_keys *keys,
+                      uint32_t n, float *packed)
 {
     uint32_t d = a->head_size;
     size_t width = (size_t)a->n_kv_heads * d;
-    const float *k = a->k + row * width + (size_t)kv_head * d;
+    const float *k = keys->k + (size_t)kv_head * d;
     uint32_t rest = n % COLA_LANES;
     if (rest) memset(packed + (size_t)(n / COLA_LANES) * d * COLA_LANES, 0, d * COLA_LANES * sizeof *packed);
     for (uint32_t j = 0; j < n; j++, k += width) {
@@ -199,12 +207,12 @@ INLINE void mix_values(const int rows, const struct cola_attention *a, const str
                        const float *inverse)
 {
     size_t width = (size_t)a->n_kv_heads * a->head_size;
-    const float *v = a->v + (size_t)kv_head * a->head_size;
+    size_t first = (size_t)kv_head * a->head_size;
     uint32_t common = block->n_keys[0], n_prefix = span->n_prefix;
     for (uint32_t column = 0; column < a->head_size; column += COLA_LANES) {
         uint32_t n = least(a->head_size - column, COLA_LANES), split = least(common, n_prefix);
-        const float *prefix = v + span->prefix_row * width + column,
-                    *tail = v + span->tail_row * width + column;
+        const float *prefix = span->n_prefix ? span->prefix.v + first + column : NULL;
+        const float *tail = span->tail.v + first + column;
         v16 sum[COLA_SCORE_ROWS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) sum[r] = v_set(0.0f);
@@ -278,20 +286,21 @@ static void attend_span(const struct cola_attention *a, const struct cola_span *
 static void attend(const struct cola_attention *a, const struct cola_span *span, uint32_t n_spans,
                    uint32_t kv_head, struct cola_cpu_scratch *s)
 {
-    uint32_t packed_row = 0, n_packed = 0;
+    const float *packed = NULL; /* whose keys packed_prefix holds */
+    uint32_t n_packed = 0;
     for (uint32_t i = 0; i < n_spans; i++, span++) {
         uint32_t n_tail = span->n_first + span->n_rows - 1;
         if (span->n_prefix == 0) {
-            pack_keys(a, kv_head, span->tail_row, n_tail, s->packed_prefix);
-            packed_row = span->tail_row, n_packed = n_tail;
+            pack_keys(a, kv_head, &span->tail, n_tail, s->packed_prefix);
+            packed = span->tail.k, n_packed = n_tail;
             attend_span(a, span, kv_head, s->packed_prefix, s->packed_prefix, s);
             continue;
         }
-        if (packed_row != span->prefix_row || n_packed < span->n_prefix) {
-            pack_keys(a, kv_head, span->prefix_row, span->n_prefix, s->packed_prefix);
-            packed_row = span->prefix_row, n_packed = span->n_prefix;
+        if (packed != span->prefix.k || n_packed < span->n_prefix) {
+            pack_keys(a, kv_head, &span->prefix, span->n_prefix, s->packed_prefix);
+            packed = span->prefix.k, n_packed = span->n_prefix;
         }
-        pack_keys(a, kv_head, span->tail_row, n_tail, s->packed_tail);
+        pack_keys(a, kv_head, &span->tail, n_tail, s->packed_tail);
         attend_span(a, span, kv_head, s->packed_prefix, s->packed_tail, s);
     }
 }

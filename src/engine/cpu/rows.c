@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/cpu/device.h"
+#include "engine/route.h"
 
 /* A task is 8 rows, some microseconds; fewer than 32 Ki floats are done by the caller alone, for less than
  * waking costs. */
@@ -72,6 +73,23 @@ static void reduce_rows(void *context, uint32_t row, uint32_t thread)
     const struct rows *r = context;
     (void)thread;
     r->kernels->reduce(r->in + (size_t)row * r->width, r->width, &r->logit[row]);
+}
+
+static void add_scaled_rows(void *context, uint32_t task, uint32_t thread)
+{
+    const struct rows *r = context;
+    (void)thread;
+    for (uint32_t i = task * ROWS_PER_TASK; i < cola_least((task + 1) * ROWS_PER_TASK, r->n_rows); i++)
+        r->kernels->add_scaled(r->in + (size_t)i * r->width, r->weight[i], r->width,
+                               r->out + (size_t)r->index[i] * r->width);
+}
+
+static void add_bias_rows(void *context, uint32_t task, uint32_t thread)
+{
+    const struct rows *r = context;
+    (void)thread;
+    for (uint32_t i = task * ROWS_PER_TASK; i < cola_least((task + 1) * ROWS_PER_TASK, r->n_rows); i++)
+        r->kernels->add_scaled(r->in, 1.0f, r->width, r->out + (size_t)i * r->width);
 }
 
 static enum cola_status run_rows(struct cola_device *device, cola_task_fn *task, struct rows rows)
@@ -148,5 +166,44 @@ enum cola_status cola_cpu_reduce_logits(struct cola_device *device, const float 
     cola_threads_run(device->threads, n_rows, reduce_rows, &rows);
     for (uint32_t i = 0; i < n_picks; i++)
         picked[i] = logits[(size_t)pick[i].row * n_vocab + (size_t)pick[i].token];
+    return COLA_OK;
+}
+
+enum cola_status cola_cpu_clear(struct cola_device *device, size_t n, float *x)
+{
+    (void)device;
+    memset(x, 0, n * sizeof *x);
+    return COLA_OK;
+}
+
+/* fma(1, y, x) rounds once, as x + y does: the same bits. */
+enum cola_status cola_cpu_add(struct cola_device *device, const float *y, size_t n, float *x)
+{
+    device->kernels->add_scaled(y, 1.0f, n, x);
+    return COLA_OK;
+}
+
+enum cola_status cola_cpu_add_bias(struct cola_device *device, const float *bias, uint32_t n_rows,
+                                   uint32_t width, float *x)
+{
+    return run_rows(device, add_bias_rows,
+                    (struct rows){.in = bias, .n_rows = n_rows, .width = width, .out = x});
+}
+
+enum cola_status cola_cpu_add_scaled(struct cola_device *device, const float *in, const float *scale,
+                                     const uint32_t *row, uint32_t n_rows, uint32_t width, float *out)
+{
+    return run_rows(
+        device, add_scaled_rows,
+        (struct rows){.in = in, .weight = scale, .index = row, .n_rows = n_rows, .width = width, .out = out});
+}
+
+enum cola_status cola_cpu_route(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                const struct cola_experts *experts, uint32_t *expert, float *weight)
+{
+    (void)device;
+    for (uint32_t n = 0; n < n_rows; n++)
+        cola_route(logits + (size_t)n * experts->n_experts, experts, expert + (size_t)n * experts->n_active,
+                   weight + (size_t)n * experts->n_active);
     return COLA_OK;
 }

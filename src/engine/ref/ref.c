@@ -7,6 +7,7 @@
 #include "cola/memory.h"
 #include "engine/backend.h"
 #include "engine/numerics.h"
+#include "engine/route.h"
 
 struct cola_device {
     float *score;
@@ -161,18 +162,24 @@ static enum cola_status ref_rotate(struct cola_device *device, float *x, const f
     return COLA_OK;
 }
 
-/* One query row and head over n_keys keys; row j of keys and values is key_row(j). */
+/* Key or value row j of a span: first the prefix's, then the tail's. */
+static const float *row_of(const struct cola_span *span, bool value, uint32_t j, size_t width)
+{
+    const struct cola_keys *keys = j < span->n_prefix ? &span->prefix : &span->tail;
+    return (value ? keys->v : keys->k) + (j < span->n_prefix ? j : j - span->n_prefix) * width;
+}
+
+/* One query row and head over n_keys keys. */
 static void attend(const struct cola_attention *a, const struct cola_span *span, uint32_t query,
                    uint32_t head, uint32_t n_keys, float *score)
 {
-    uint32_t d = a->head_size, kv_head = head / (a->n_heads / a->n_kv_heads);
-    size_t q_at = ((size_t)query * a->n_heads + head) * d, kv_width = (size_t)a->n_kv_heads * d;
-    const float *k = a->k + (size_t)kv_head * d, *v = a->v + (size_t)kv_head * d;
+    uint32_t d = a->head_size, first = head / (a->n_heads / a->n_kv_heads) * d;
+    size_t q_at = ((size_t)query * a->n_heads + head) * d, width = (size_t)a->n_kv_heads * d;
     float max = -INFINITY, lane[COLA_LANES] = {0};
     for (uint32_t j = 0; j < n_keys; j++) {
-        size_t row = j < span->n_prefix ? span->prefix_row + j : span->tail_row + (j - span->n_prefix);
+        const float *k = row_of(span, false, j, width) + first;
         float dot = 0;
-        for (uint32_t i = 0; i < d; i++) dot = fmaf(a->q[q_at + i], k[row * kv_width + i], dot);
+        for (uint32_t i = 0; i < d; i++) dot = fmaf(a->q[q_at + i], k[i], dot);
         score[j] = dot * a->scale;
         max = score[j] > max ? score[j] : max;
     }
@@ -183,10 +190,8 @@ static void attend(const struct cola_attention *a, const struct cola_span *span,
     float inverse = 1.0f / cola_lane_sum(lane);
     for (uint32_t i = 0; i < d; i++) {
         float sum = 0;
-        for (uint32_t j = 0; j < n_keys; j++) {
-            size_t row = j < span->n_prefix ? span->prefix_row + j : span->tail_row + (j - span->n_prefix);
-            sum = fmaf(score[j], v[row * kv_width + i], sum);
-        }
+        for (uint32_t j = 0; j < n_keys; j++)
+            sum = fmaf(score[j], row_of(span, true, j, width)[first + i], sum);
         a->out[q_at + i] = sum * inverse;
     }
 }
@@ -203,6 +208,49 @@ static enum cola_status ref_attention(struct cola_device *device, const struct c
                 attend(a, span, span->first_row + r, head, n_keys, device->score);
         }
     }
+    return COLA_OK;
+}
+
+static enum cola_status ref_clear(struct cola_device *device, size_t n, float *x)
+{
+    (void)device;
+    memset(x, 0, n * sizeof *x);
+    return COLA_OK;
+}
+
+static enum cola_status ref_add(struct cola_device *device, const float *y, size_t n, float *x)
+{
+    (void)device;
+    for (size_t i = 0; i < n; i++) x[i] = x[i] + y[i];
+    return COLA_OK;
+}
+
+static enum cola_status ref_add_bias(struct cola_device *device, const float *bias, uint32_t n_rows,
+                                     uint32_t width, float *x)
+{
+    for (uint32_t n = 0; n < n_rows; n++) ref_add(device, bias, width, x + (size_t)n * width);
+    return COLA_OK;
+}
+
+static enum cola_status ref_add_scaled(struct cola_device *device, const float *in, const float *scale,
+                                       const uint32_t *row, uint32_t n_rows, uint32_t width, float *out)
+{
+    (void)device;
+    for (uint32_t n = 0; n < n_rows; n++)
+        for (uint32_t i = 0; i < width; i++) {
+            float *to = &out[(size_t)row[n] * width + i];
+            *to = fmaf(scale[n], in[(size_t)n * width + i], *to);
+        }
+    return COLA_OK;
+}
+
+static enum cola_status ref_route(struct cola_device *device, const float *logits, uint32_t n_rows,
+                                  const struct cola_experts *experts, uint32_t *expert, float *weight)
+{
+    (void)device;
+    for (uint32_t n = 0; n < n_rows; n++)
+        cola_route(logits + (size_t)n * experts->n_experts, experts, expert + (size_t)n * experts->n_active,
+                   weight + (size_t)n * experts->n_active);
     return COLA_OK;
 }
 
@@ -248,6 +296,12 @@ const struct cola_backend cola_backend_ref = {
     .load_matrix = ref_load_matrix,
     .release_matrix = ref_release_matrix,
     .embed = ref_embed,
+    .copy = ref_copy,
+    .clear = ref_clear,
+    .add = ref_add,
+    .add_bias = ref_add_bias,
+    .add_scaled = ref_add_scaled,
+    .route = ref_route,
     .gather = ref_gather,
     .scatter = ref_scatter,
     .norm = ref_norm,

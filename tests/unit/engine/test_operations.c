@@ -97,30 +97,34 @@ static void check_attention(const struct pair *p, struct cola_random *random, ui
     float *q = random_floats(random, size, 3), *k = random_floats(random, kv_size, 3),
           *v = random_floats(random, kv_size, 1);
     float *a = calloc(size, sizeof *a), *b = calloc(size, sizeof *b);
+    size_t w = (size_t)kv_heads * d;
+#define KEYS(row)                                                                                            \
+    {                                                                                                        \
+        .k = k + (row)*w, .v = v + (row)*w                                                                   \
+    }
     struct cola_span span[] = {
-        {.first_row = 0, .n_rows = n_prompt, .tail_row = 0, .n_first = 1},
+        {.first_row = 0, .n_rows = n_prompt, .n_first = 1, .tail = KEYS(0)},
         {.first_row = n_prompt,
          .n_rows = n_tail,
-         .prefix_row = 0,
          .n_prefix = n_prompt,
-         .tail_row = n_prompt,
-         .n_first = 1},
+         .n_first = 1,
+         .prefix = KEYS(0),
+         .tail = KEYS(n_prompt)},
         {.first_row = n_prompt + n_tail,
          .n_rows = 1,
-         .prefix_row = 0,
          .n_prefix = n_prompt,
-         .tail_row = n_prompt + n_tail,
-         .n_first = 1},
+         .n_first = 1,
+         .prefix = KEYS(0),
+         .tail = KEYS(n_prompt + n_tail)},
         {.first_row = rows,
          .n_rows = 1,
-         .prefix_row = rows,
          .n_prefix = n_prompt,
-         .tail_row = rows + n_prompt,
-         .n_first = 3},
+         .n_first = 3,
+         .prefix = KEYS(rows),
+         .tail = KEYS(rows + n_prompt)},
     };
+#undef KEYS
     struct cola_attention attention = {.q = q,
-                                       .k = k,
-                                       .v = v,
                                        .out = a,
                                        .n_heads = heads,
                                        .n_kv_heads = kv_heads,
@@ -137,6 +141,42 @@ static void check_attention(const struct pair *p, struct cola_random *random, ui
     free(q), free(k), free(v), free(a), free(b);
 }
 
+/* Bias, sums, scaled rows and routing; the routed experts ascend and, normalised, weigh about 1 in all. */
+static void check_sums(const struct pair *p, struct cola_random *random, uint32_t n, uint32_t width)
+{
+    size_t size = (size_t)n * width;
+    float *a = random_floats(random, size, 3), *b = malloc(size * sizeof *b),
+          *y = random_floats(random, size, 3);
+    float *scale = random_floats(random, n, 1);
+    uint32_t *row = malloc(n * sizeof *row);
+    memcpy(b, a, size * sizeof *b);
+    for (uint32_t i = 0; i < n; i++) row[i] = n - 1 - i;
+    cola_backend_ref.add_bias(p->ref, y, n, width, a);
+    cola_backend_cpu.add_bias(p->cpu, y, n, width, b);
+    cola_backend_ref.add(p->ref, y, size, a);
+    cola_backend_cpu.add(p->cpu, y, size, b);
+    if (!same(a, b, size)) fail_msg("%s: sums of %u x %u differ", p->isa, n, width);
+    cola_backend_ref.add_scaled(p->ref, y, scale, row, n, width, a);
+    cola_backend_cpu.add_scaled(p->cpu, y, scale, row, n, width, b);
+    if (!same(a, b, size)) fail_msg("%s: scaled rows of %u x %u differ", p->isa, n, width);
+    struct cola_experts experts = {.n_experts = width, .n_active = 1 + width / 3, .normalise = true};
+    uint32_t *e = calloc(2 * (size_t)n * experts.n_active, sizeof *e), *f = e + (size_t)n * experts.n_active;
+    float *we = calloc(2 * (size_t)n * experts.n_active, sizeof *we), *wf = we + (size_t)n * experts.n_active;
+    cola_backend_ref.route(p->ref, y, n, &experts, e, we);
+    cola_backend_cpu.route(p->cpu, y, n, &experts, f, wf);
+    assert_memory_equal(e, f, (size_t)n * experts.n_active * sizeof *e);
+    assert_true(same(we, wf, (size_t)n * experts.n_active));
+    for (uint32_t i = 0; i < n; i++) {
+        double total = 0;
+        for (uint32_t j = 0; j < experts.n_active; j++) {
+            total += (double)we[i * experts.n_active + j];
+            if (j) assert_true(e[i * experts.n_active + j - 1] < e[i * experts.n_active + j]);
+        }
+        assert_true(fabs(total - 1) < 1e-5);
+    }
+    free(a), free(b), free(y), free(scale), free(row), free(e), free(we);
+}
+
 static void check_all(const struct pair *p)
 {
     static const uint32_t size[] = {1, 2, 3, 5, 7, 8, 13, 14, 15, 16, 17, 29, 31, 32, 33, 48, 64, 65, 100};
@@ -147,6 +187,7 @@ static void check_all(const struct pair *p)
         uint32_t m = size[cola_random_below(&random, N)], kv = 1 + (uint32_t)cola_random_below(&random, 3);
         check_product(p, &random, n, k, m, i % 2);
         check_rows(p, &random, n, k);
+        check_sums(p, &random, n, k);
         check_rotation(p, &random, n, kv, 2 * m);
         check_attention(p, &random, kv * (1 + (uint32_t)cola_random_below(&random, 5)), kv, 2 * k, n, m);
     }
