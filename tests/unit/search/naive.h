@@ -23,7 +23,12 @@ enum naive_defect {
     NAIVE_DUPLICATES_COUNT,
     NAIVE_DEAD_STAY, /* a node whose subtree is used up is still selected: the search ends there */
     NAIVE_PENALTY_BY_DEPTH,
-    N_NAIVE_DEFECTS
+    N_NAIVE_DEFECTS, /* of cola's procedure; the rest: of drllm's early stop */
+    NAIVE_STOPS_ONE_SHORTER = N_NAIVE_DEFECTS,
+    NAIVE_STOPS_AT_ANY_RIGHT,
+    NAIVE_STOPS_ONLY_ABOVE_BASE,
+    NAIVE_STOPS_ONLY_SHORTER,
+    N_NAIVE_STOP_DEFECTS
 };
 
 enum { NAIVE_NODES = 256, NAIVE_LAYERS = 4 * 32, NAIVE_EDITS = 2048 };
@@ -214,6 +219,22 @@ static inline int naive_simulate_random(struct naive *s)
     return 0;
 }
 
+static inline double naive_reward(const struct naive *s, uint32_t node)
+{
+    struct cola_chain chain = {.layer = s->node[node].layer, .n_layers = s->node[node].n_layers};
+    return landscape_judge(s->landscape, &chain, s->L).reward;
+}
+
+/* The early stop of `drllm`, after the youngest node. */
+static inline int naive_stops(const struct naive *s)
+{
+    double base = naive_reward(s, 0), reward = naive_reward(s, s->n_nodes - 1);
+    uint32_t shorter = s->defect == NAIVE_STOPS_ONE_SHORTER ? 1 : 2, n = s->node[s->n_nodes - 1].n_layers;
+    if (s->defect == NAIVE_STOPS_AT_ANY_RIGHT && reward > 0) return 1;
+    if (s->defect != NAIVE_STOPS_ONLY_SHORTER && reward > base) return 1;
+    return s->defect != NAIVE_STOPS_ONLY_ABOVE_BASE && reward > 0 && n + shorter <= s->L;
+}
+
 /* Caller frees. */
 static inline struct naive *naive_run(const struct cola_search_options *options, uint32_t L, uint32_t sample,
                                       enum landscape landscape, enum naive_defect defect)
@@ -229,8 +250,8 @@ static inline struct naive *naive_run(const struct cola_search_options *options,
     cola_layer base[NAIVE_LAYERS];
     for (uint32_t i = 0; i < L; i++) base[i] = (cola_layer)i;
     naive_evaluate(s, -1, &none, base, L);
-    int random = strcmp(options->policy, "random") == 0;
-    while (s->n_nodes < options->n_simulations &&
+    int random = strcmp(options->policy, "random") == 0, stops = strcmp(options->policy, "drllm") == 0;
+    while (s->n_nodes < options->n_simulations && !(stops && naive_stops(s)) &&
            (random ? naive_simulate_random(s) : naive_simulate_cola(s))) {
     }
     return s;

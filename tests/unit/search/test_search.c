@@ -136,17 +136,17 @@ static void expect_sound(const struct cola_search *search, const struct cola_sea
 static void every_tree_is_sound(void **state)
 {
     (void)state;
-    static const char *const names[] = {"cola", "random"};
+    static const char *const names[] = {"cola", "random", "drllm", "exhaustive"};
     static const uint32_t models[] = {1, 2, 3, 5, 16, 30, 40};
     static const double bounds[][2] = {{0.5, 2}, {0, 4}, {1, 1.25}, {0.9, 1}};
-    for (uint32_t i = 0; i < 2 * 7 * 4 * 3; i++) {
-        struct cola_search_options options = preset(names[i % 2]);
-        uint32_t L = models[i / 2 % 7];
-        options.min_length = bounds[i / 14 % 4][0];
-        options.max_length = bounds[i / 14 % 4][1];
-        options.space = i / 56 % 3;
+    for (uint32_t i = 0; i < 4 * 7 * 4 * 3; i++) {
+        struct cola_search_options options = preset(names[i % 4]);
+        uint32_t L = models[i / 4 % 7];
+        options.min_length = bounds[i / 28 % 4][0];
+        options.max_length = bounds[i / 28 % 4][1];
+        options.space = i / 112 % 3;
         options.seed = i;
-        struct cola_search *search = run(&options, L, i, i % N_LANDSCAPES);
+        struct cola_search *search = run(&options, L, i, i / 4 % N_LANDSCAPES);
         expect_sound(search, &options, L);
         cola_search_destroy(search);
     }

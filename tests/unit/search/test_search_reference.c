@@ -106,6 +106,24 @@ static void random_equals_reimplementation(void **state)
     expect_equal_everywhere("random");
 }
 
+static void drllm_equals_reimplementation(void **state)
+{
+    (void)state;
+    expect_equal_everywhere("drllm");
+}
+
+static void planted_defects_of_the_stop_are_told_apart(void **state)
+{
+    (void)state;
+    for (enum naive_defect defect = N_NAIVE_DEFECTS; defect < N_NAIVE_STOP_DEFECTS; defect++) {
+        uint32_t n_differ = 0;
+        struct setting setting;
+        for (uint32_t i = 0; setting_at(i, "drllm", &setting); i++)
+            n_differ += first_difference(&setting, defect, 150) >= 0;
+        if (n_differ < 3) fail_msg("defect %d differs in %u settings only", (int)defect, n_differ);
+    }
+}
+
 static void planted_defects_are_told_apart(void **state)
 {
     (void)state;
@@ -123,7 +141,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cola_equals_reimplementation),
         cmocka_unit_test(random_equals_reimplementation),
+        cmocka_unit_test(drllm_equals_reimplementation),
         cmocka_unit_test(planted_defects_are_told_apart),
+        cmocka_unit_test(planted_defects_of_the_stop_are_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
