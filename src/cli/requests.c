@@ -60,56 +60,87 @@ static enum cola_status read_chain(const json_t *root, uint32_t n_model_layers, 
     return cola_chain_check(&out->chain, n_model_layers);
 }
 
-static enum cola_status read_rule(const json_t *root, struct cola_eval_request *out, const char **list)
+static enum cola_status read_rule(const json_t *root, struct cola_eval_request *out)
 {
     const char *score = json_string_value(json_object_get(root, "score"));
-    if (!score) return cola_fail(COLA_ERR_INPUT, "\"score\" must be \"next\" or \"loglik\"");
-    if (strcmp(score, "generate") == 0)
-        return cola_fail(COLA_ERR_UNSUPPORTED, "\"score\": \"generate\" is not built into this version");
-    if (strcmp(score, "next") != 0 && strcmp(score, "loglik") != 0)
-        return cola_fail(COLA_ERR_INPUT, "\"score\" is \"%.40s\"; there are \"next\" and \"loglik\"", score);
-    out->sample.rule = score[0] == 'n' ? COLA_SCORE_LETTER : COLA_SCORE_LOGLIK;
-    *list = score[0] == 'n' ? "tokens" : "continuations";
+    if (score && strcmp(score, "next") == 0)
+        out->sample.rule = COLA_SCORE_LETTER;
+    else if (score && strcmp(score, "loglik") == 0)
+        out->sample.rule = COLA_SCORE_LOGLIK;
+    else if (score && strcmp(score, "generate") == 0)
+        out->sample.rule = COLA_SCORE_GENERATE;
+    else
+        return cola_fail(COLA_ERR_INPUT, "\"score\" must be \"next\", \"loglik\" or \"generate\"");
+    return COLA_OK;
+}
+
+/* Room for all tokens of a request: the prompt's first, then those of `list`, whose entries are tokens or
+ * lists. */
+static enum cola_status read_prompt(const json_t *root, const json_t *list, const char *list_name,
+                                    bool nested, struct cola_eval_request *out)
+{
+    const json_t *prompt = json_object_get(root, "prompt");
+    size_t n_tokens = 0;
+    COLA_TRY(count_tokens(prompt, "prompt", &n_tokens));
+    if (n_tokens == 0) return cola_fail(COLA_ERR_INPUT, "\"prompt\" is empty; at least one token is needed");
+    if (!nested && list) COLA_TRY(count_tokens(list, list_name, &n_tokens));
+    for (size_t c = 0; nested && c < json_array_size(list); c++) {
+        if (json_array_size(json_array_get(list, c)) == 0)
+            return cola_fail(COLA_ERR_INPUT, "\"%s\"[%zu] is not a list of at least one token", list_name, c);
+        COLA_TRY(count_tokens(json_array_get(list, c), list_name, &n_tokens));
+    }
+    COLA_TRY(cola_alloc((void **)&out->token, n_tokens, sizeof *out->token, "tokens"));
+    COLA_TRY(read_tokens(prompt, "prompt", out->token));
+    out->sample.prompt = out->token;
+    out->sample.n_prompt_tokens = (uint32_t)json_array_size(prompt);
     return COLA_OK;
 }
 
 /* next: each token of "tokens" is a candidate of its own; loglik: each list of "continuations" is one. */
-static enum cola_status read_sample(const json_t *root, struct cola_eval_request *out)
+static enum cola_status read_candidates(const json_t *root, struct cola_eval_request *out)
 {
-    const char *list_name = NULL;
-    COLA_TRY(read_rule(root, out, &list_name));
-    const json_t *prompt = json_object_get(root, "prompt"), *list = json_object_get(root, list_name);
-    bool letter = out->sample.rule == COLA_SCORE_LETTER;
-    size_t n_tokens = 0;
-    COLA_TRY(count_tokens(prompt, "prompt", &n_tokens));
-    if (n_tokens == 0) return cola_fail(COLA_ERR_INPUT, "\"prompt\" is empty; at least one token is needed");
-    if (!json_is_array(list)) return cola_fail(COLA_ERR_INPUT, "\"%s\" must be a list", list_name);
+    bool nested = out->sample.rule == COLA_SCORE_LOGLIK;
+    const char *name = nested ? "continuations" : "tokens";
+    const json_t *list = json_object_get(root, name);
     size_t n = json_array_size(list);
-    if (n == 0 || n > TOKENS_MAX) return cola_fail(COLA_ERR_INPUT, "\"%s\" has %zu entries", list_name, n);
-    for (size_t c = 0; c < n && !letter; c++) {
-        if (json_array_size(json_array_get(list, c)) == 0)
-            return cola_fail(COLA_ERR_INPUT, "\"continuations\"[%zu] is not a list of at least one token", c);
-        COLA_TRY(count_tokens(json_array_get(list, c), list_name, &n_tokens));
-    }
-    if (letter) COLA_TRY(count_tokens(list, list_name, &n_tokens));
-    COLA_TRY(cola_alloc((void **)&out->token, n_tokens, sizeof *out->token, "tokens"));
+    if (!json_is_array(list)) return cola_fail(COLA_ERR_INPUT, "\"%s\" must be a list", name);
+    if (n == 0 || n > TOKENS_MAX) return cola_fail(COLA_ERR_INPUT, "\"%s\" has %zu entries", name, n);
+    COLA_TRY(read_prompt(root, list, name, nested, out));
     COLA_TRY(cola_alloc((void **)&out->candidate, n, sizeof *out->candidate, "candidates"));
-    int32_t *at = out->token + json_array_size(prompt);
-    COLA_TRY(read_tokens(prompt, "prompt", out->token));
-    if (letter) COLA_TRY(read_tokens(list, list_name, at));
+    int32_t *at = out->token + out->sample.n_prompt_tokens;
+    if (!nested) COLA_TRY(read_tokens(list, name, at));
     for (size_t c = 0; c < n; c++) {
         const json_t *tokens = json_array_get(list, c);
-        if (!letter) COLA_TRY(read_tokens(tokens, list_name, at));
+        if (nested) COLA_TRY(read_tokens(tokens, name, at));
         out->candidate[c] =
-            (struct cola_tokens){.token = at, .n_tokens = letter ? 1 : (uint32_t)json_array_size(tokens)};
+            (struct cola_tokens){.token = at, .n_tokens = nested ? (uint32_t)json_array_size(tokens) : 1};
         at += out->candidate[c].n_tokens;
     }
-    out->sample.prompt = out->token;
-    out->sample.n_prompt_tokens = (uint32_t)json_array_size(prompt);
     out->sample.candidate = out->candidate;
     out->sample.n_candidates = (uint32_t)n;
-    out->sample.gold = -1;
     return COLA_OK;
+}
+
+/* generate: "max_new_tokens", and "stop", which may be left out. */
+static enum cola_status read_generate(const json_t *root, struct cola_eval_request *out)
+{
+    const json_t *most = json_object_get(root, "max_new_tokens"), *stop = json_object_get(root, "stop");
+    json_int_t n = json_integer_value(most);
+    if (!json_is_integer(most) || n < 1 || n > TOKENS_MAX)
+        return cola_fail(COLA_ERR_INPUT, "\"max_new_tokens\" must be a whole number 1 .. %d", TOKENS_MAX);
+    COLA_TRY(read_prompt(root, stop, "stop", false, out));
+    if (stop) COLA_TRY(read_tokens(stop, "stop", out->token + out->sample.n_prompt_tokens));
+    out->sample.max_new_tokens = (uint32_t)n;
+    out->sample.stop_token = out->token + out->sample.n_prompt_tokens;
+    out->sample.n_stop_tokens = (uint32_t)json_array_size(stop);
+    return COLA_OK;
+}
+
+static enum cola_status read_sample(const json_t *root, struct cola_eval_request *out)
+{
+    COLA_TRY(read_rule(root, out));
+    out->sample.gold = -1;
+    return out->sample.rule == COLA_SCORE_GENERATE ? read_generate(root, out) : read_candidates(root, out);
 }
 
 static const char *const known_members[] = {"id",     "chain",         "prompt",         "score",
@@ -169,17 +200,24 @@ static void print_float(FILE *to, float x)
         fputs("null", to);
 }
 
-void cola_eval_result_print(FILE *to, const struct cola_eval_request *request,
-                            const struct cola_result *result)
+static void print_scores(FILE *to, const struct cola_result *result)
 {
-    bool letter = request->sample.rule == COLA_SCORE_LETTER;
-    fprintf(to, "{\"id\": %s, \"%s\": [", id_of(request), letter ? "logits" : "logprob");
     for (uint32_t i = 0; i < result->n_scores; i++) {
         if (i) fputs(", ", to);
         print_float(to, result->score[i]);
     }
+}
+
+void cola_eval_result_print(FILE *to, const struct cola_eval_request *request,
+                            const struct cola_result *result)
+{
+    static const char *const name[COLA_N_SCORE_RULES] = {"logits", "logprob", "tokens"};
+    enum cola_score_rule rule = request->sample.rule;
+    fprintf(to, "{\"id\": %s, \"%s\": [", id_of(request), name[rule]);
+    print_scores(to, result);
+    for (uint32_t i = 0; i < result->n_tokens; i++) fprintf(to, "%s%d", i ? ", " : "", result->token[i]);
     fputc(']', to);
-    if (letter) {
+    if (rule == COLA_SCORE_LETTER) {
         fputs(", \"logsumexp\": ", to);
         print_float(to, result->logsumexp);
         fprintf(to, ", \"argmax\": %d", result->argmax);

@@ -2,6 +2,7 @@
  *
  *     {"id": "a", "chain": "0-29", "prompt": [1, 2], "score": "next", "tokens": [330, 380]}
  *     {"id": "b", "chain": [0, 1, 1], "prompt": [1, 2], "score": "loglik", "continuations": [[3, 4], [5]]}
+ *     {"id": "c", "chain": "0-29", "prompt": [1, 2], "score": "generate", "max_new_tokens": 16, "stop": [2]}
  *
  * Untrusted input: every value is checked, nothing is assumed of the bytes. */
 #ifndef COLA_CLI_REQUESTS_H

@@ -16,7 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status == COLA_OK) {
         if (cola_chain_check(&request.chain, N_LAYERS) != COLA_OK) abort();
         float *score = calloc(request.sample.n_candidates, sizeof *score);
-        struct cola_result result = {.score = score, .n_scores = request.sample.n_candidates};
+        struct cola_result result = {.score = score,
+                                     .n_scores = request.sample.n_candidates,
+                                     .token = request.sample.prompt,
+                                     .n_tokens = request.sample.n_prompt_tokens};
         cola_eval_result_print(nowhere, &request, &result);
         free(score);
     } else {
