@@ -1,6 +1,8 @@
 /* test_model_architecture.c - the table of model types is whole, and docs/format-model.md shows the same
- * table. */
+ * tables. */
 #include "unit/model/tiny_model.h"
+
+#include <math.h>
 
 #include "model/architecture.h"
 
@@ -153,6 +155,60 @@ static void page_shows_every_rule_and_no_other(void **state)
     assert_int_equal(n_rows, cola_n_weight_rules);
 }
 
+static void __attribute__((format(printf, 3, 4))) add(char *row, size_t n_row, const char *format, ...)
+{
+    va_list args;
+    size_t at = strlen(row);
+    va_start(args, format);
+    vsnprintf(row + at, n_row - at, format, args);
+    va_end(args);
+}
+
+/* A cell of the table of defaults: what `key` means to a type if it is absent. */
+static void add_cell(char *row, size_t n_row, const char *key, const struct cola_architecture *a)
+{
+    static const char *const use[] = {[COLA_WINDOW_ALWAYS] = "always",
+                                      [COLA_WINDOW_UNLESS_OFF] = "unless off",
+                                      [COLA_WINDOW_IF_ASKED_FOR] = "if asked for"};
+    if (strcmp(key, "`num_key_value_heads`") == 0)
+        a->n_kv_heads ? add(row, n_row, " %u |", a->n_kv_heads) : add(row, n_row, " H |");
+    else if (strcmp(key, "`head_dim`") == 0)
+        a->head_size ? add(row, n_row, " %u |", a->head_size) : add(row, n_row, " D / H |");
+    else if (strcmp(key, "`max_position_embeddings`") == 0)
+        add(row, n_row, " %u |", a->max_positions);
+    else if (strcmp(key, "`rms_norm_eps`") == 0)
+        add(row, n_row, " 1e%.0f |", log10(a->norm_eps));
+    else if (strcmp(key, "`sliding_window`") == 0)
+        a->window ? add(row, n_row, " %u |", a->window) : add(row, n_row, " none |");
+    else if (strcmp(key, "it is in use") == 0)
+        add(row, n_row, " %s |", use[a->window_use]);
+    else {
+        uint32_t n = strcmp(key, "`num_experts`") == 0 ? a->n_experts : a->n_active;
+        n ? add(row, n_row, " %u |", n) : add(row, n_row, " |");
+    }
+}
+
+static void page_shows_the_defaults(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "`num_key_value_heads`", "`head_dim`",           "`max_position_embeddings`",
+        "`rms_norm_eps`",        "`sliding_window`",     "it is in use",
+        "`num_experts`",         "`num_experts_per_tok`"};
+    const char *table = section("## config.json\n");
+    char row[512] = "| default |";
+    for (size_t t = 0; cola_architecture_at(t); t++)
+        add(row, sizeof row, " %s |", cola_architecture_at(t)->model_type);
+    if (!strstr(table, row)) fail_msg("docs/format-model.md has no row '%s'", row);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        snprintf(row, sizeof row, "\n| %s |", keys[k]);
+        for (size_t t = 0; cola_architecture_at(t); t++)
+            add_cell(row, sizeof row, keys[k], cola_architecture_at(t));
+        add(row, sizeof row, "\n");
+        if (!strstr(table, row)) fail_msg("docs/format-model.md has no row '%s'", row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +217,7 @@ int main(void)
         cmocka_unit_test(names_carry_layer_and_expert),
         cmocka_unit_test(only_inverse_frequencies_are_buffers),
         cmocka_unit_test(page_shows_every_rule_and_no_other),
+        cmocka_unit_test(page_shows_the_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,31 +28,31 @@
 
 struct tiny_tensor {
     const char *name;
-    int rows, columns; /* columns 0: one axis */
+    int rows, columns, depth; /* columns 0: one axis; depth 0: at most two */
 };
 
 static const struct tiny_tensor tiny_tensors[] = {
-    {"lm_head.weight", 8, 4},
-    {"model.embed_tokens.weight", 8, 4},
-    {"model.layers.0.input_layernorm.weight", 4, 0},
-    {"model.layers.0.mlp.down_proj.weight", 4, 6},
-    {"model.layers.0.mlp.gate_proj.weight", 6, 4},
-    {"model.layers.0.mlp.up_proj.weight", 6, 4},
-    {"model.layers.0.post_attention_layernorm.weight", 4, 0},
-    {"model.layers.0.self_attn.k_proj.weight", 4, 4},
-    {"model.layers.0.self_attn.o_proj.weight", 4, 8},
-    {"model.layers.0.self_attn.q_proj.weight", 8, 4},
-    {"model.layers.0.self_attn.v_proj.weight", 4, 4},
-    {"model.layers.1.input_layernorm.weight", 4, 0},
-    {"model.layers.1.mlp.down_proj.weight", 4, 6},
-    {"model.layers.1.mlp.gate_proj.weight", 6, 4},
-    {"model.layers.1.mlp.up_proj.weight", 6, 4},
-    {"model.layers.1.post_attention_layernorm.weight", 4, 0},
-    {"model.layers.1.self_attn.k_proj.weight", 4, 4},
-    {"model.layers.1.self_attn.o_proj.weight", 4, 8},
-    {"model.layers.1.self_attn.q_proj.weight", 8, 4},
-    {"model.layers.1.self_attn.v_proj.weight", 4, 4},
-    {"model.norm.weight", 4, 0},
+    {"lm_head.weight", 8, 4, 0},
+    {"model.embed_tokens.weight", 8, 4, 0},
+    {"model.layers.0.input_layernorm.weight", 4, 0, 0},
+    {"model.layers.0.mlp.down_proj.weight", 4, 6, 0},
+    {"model.layers.0.mlp.gate_proj.weight", 6, 4, 0},
+    {"model.layers.0.mlp.up_proj.weight", 6, 4, 0},
+    {"model.layers.0.post_attention_layernorm.weight", 4, 0, 0},
+    {"model.layers.0.self_attn.k_proj.weight", 4, 4, 0},
+    {"model.layers.0.self_attn.o_proj.weight", 4, 8, 0},
+    {"model.layers.0.self_attn.q_proj.weight", 8, 4, 0},
+    {"model.layers.0.self_attn.v_proj.weight", 4, 4, 0},
+    {"model.layers.1.input_layernorm.weight", 4, 0, 0},
+    {"model.layers.1.mlp.down_proj.weight", 4, 6, 0},
+    {"model.layers.1.mlp.gate_proj.weight", 6, 4, 0},
+    {"model.layers.1.mlp.up_proj.weight", 6, 4, 0},
+    {"model.layers.1.post_attention_layernorm.weight", 4, 0, 0},
+    {"model.layers.1.self_attn.k_proj.weight", 4, 4, 0},
+    {"model.layers.1.self_attn.o_proj.weight", 4, 8, 0},
+    {"model.layers.1.self_attn.q_proj.weight", 8, 4, 0},
+    {"model.layers.1.self_attn.v_proj.weight", 4, 4, 0},
+    {"model.norm.weight", 4, 0, 0},
 };
 enum {
     N_TINY_TENSORS = sizeof tiny_tensors / sizeof *tiny_tensors,
@@ -63,23 +63,29 @@ enum {
 
 static inline size_t tiny_elements(const struct tiny_tensor *t)
 {
-    return (size_t)t->rows * (size_t)(t->columns ? t->columns : 1);
+    return (size_t)t->rows * (size_t)(t->columns ? t->columns : 1) * (size_t)(t->depth ? t->depth : 1);
 }
 
-/* The header of tensors first .. last-1, all F32; returns the bytes of their data. */
-static inline size_t tiny_header(char text[TINY_TEXT_BYTES], size_t first, size_t last)
+/* The header of n tensors, all F32; returns the bytes of their data. */
+static inline size_t tiny_header_of(char text[TINY_TEXT_BYTES], const struct tiny_tensor *tensor, size_t n)
 {
     size_t n_data = 0, at = (size_t)sprintf(text, "{\"__metadata__\":{\"format\":\"pt\"}");
-    for (size_t i = first; i < last; i++) {
-        const struct tiny_tensor *t = &tiny_tensors[i];
+    for (const struct tiny_tensor *t = tensor; t < tensor + n; t++) {
         size_t end = n_data + 4 * tiny_elements(t);
         at += (size_t)sprintf(text + at, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%d", t->name, t->rows);
         if (t->columns) at += (size_t)sprintf(text + at, ",%d", t->columns);
+        if (t->depth) at += (size_t)sprintf(text + at, ",%d", t->depth);
         at += (size_t)sprintf(text + at, "],\"data_offsets\":[%zu,%zu]}", n_data, end);
         n_data = end;
     }
     sprintf(text + at, "}");
     return n_data;
+}
+
+/* The same of tiny_tensors first .. last-1. */
+static inline size_t tiny_header(char text[TINY_TEXT_BYTES], size_t first, size_t last)
+{
+    return tiny_header_of(text, tiny_tensors + first, last - first);
 }
 
 /* Element i of the model, counted over all tensors: what the data sections hold. */
