@@ -43,6 +43,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "chain": "chain",
     "model": "model",
     "task": "task",
+    "grade": "task",
     "result": "task",
     "search": "search",
     "engine": "engine",
