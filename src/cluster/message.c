@@ -193,6 +193,8 @@ static void code_sample(struct coder *c, struct cola_sample *m)
         code_tokens(c, &one.token, &one.n_tokens, 1);
         if (candidate) candidate[i] = one;
     }
+    code_u32(c, &m->max_new_tokens);
+    code_tokens(c, &m->stop_token, &m->n_stop_tokens, 0);
     if (!c->reading || stopped(c)) return;
     m->rule = (enum cola_score_rule)rule;
     m->candidate = candidate;

@@ -21,7 +21,7 @@
 #include "cola/status.h"
 #include "cola/task.h"
 
-enum { COLA_PROTOCOL_VERSION = 1 };
+enum { COLA_PROTOCOL_VERSION = 2 };
 
 enum cola_message_kind {
     COLA_MESSAGE_START = 1,    /* master -> worker, first: load the model */

@@ -49,7 +49,10 @@ static struct cola_message example(enum cola_message_kind kind)
                                         .candidate_bytes = bytes_of_choices,
                                         .n_candidates = 2,
                                         .gold = 1,
-                                        .rule = COLA_SCORE_LOGLIK};
+                                        .rule = COLA_SCORE_LOGLIK,
+                                        .max_new_tokens = 50,
+                                        .stop_token = prompt + 1,
+                                        .n_stop_tokens = 2};
         break;
     case COLA_MESSAGE_REQUEST:
         m.request = (struct cola_request_message){0xfedcba9876543210ull, 77, {layers, 6}};
@@ -104,6 +107,9 @@ static void assert_same(const struct cola_message *a, const struct cola_message 
         for (uint32_t i = 0; i < a->sample.n_candidates; i++)
             assert_same_tokens(a->sample.candidate[i].token, a->sample.candidate[i].n_tokens,
                                b->sample.candidate[i].token, b->sample.candidate[i].n_tokens);
+        assert_int_equal(a->sample.max_new_tokens, b->sample.max_new_tokens);
+        assert_same_tokens(a->sample.stop_token, a->sample.n_stop_tokens, b->sample.stop_token,
+                           b->sample.n_stop_tokens);
         break;
     case COLA_MESSAGE_REQUEST:
         assert_true(a->request.id == b->request.id);
@@ -161,7 +167,7 @@ static void sample_travels_without_gold(void **state)
 static void request_bytes_are_little_endian_and_fixed(void **state)
 {
     (void)state;
-    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 1, 0, 4, 0, 22,  0,   0,   0,   /* header */
+    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 2, 0, 4, 0, 22,  0,   0,   0,   /* header */
                                        8,   7,   6,   5,   4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa, /* id, sample */
                                        3,   0,   0,   0,   0, 0, 2, 1, 1,   0};
     static const cola_layer chain[] = {0, 258, 1};
