@@ -171,6 +171,7 @@ static void uniform_equal_to_epsilon_is_not_below_it(void **state)
 static void expect_sound(const struct cola_search *search, const struct setting *s, const struct seen *seen)
 {
     uint32_t n = cola_search_n_nodes(search), n_new = 0;
+    uint32_t below[PUBLISHED_STEPS + 1] = {0}; /* visits of the nodes seen whose parent it is */
     for (uint32_t i = 0; i < n; i++) {
         struct cola_node_view view, other;
         cola_layer room[COLA_CHAIN_MAX(48)];
@@ -194,6 +195,8 @@ static void expect_sound(const struct cola_search *search, const struct setting 
         assert_int_equal(view.depth, other.depth + 1);
         assert_true(view.n_visits >= 1 && view.n_visits <= other.n_visits);
         assert_true(view.total_reward <= other.total_reward);
+        below[view.parent] += view.n_visits;
+        if (strcmp(s->options.policy, "polar") == 0) assert_true(below[view.parent] <= other.n_visits);
         while (!seen->step[n_new].is_new) n_new++; /* nodes are the new ones of the simulations, in order */
         assert_int_equal(view.simulation, n_new + 1);
         assert_int_equal(view.chain.n_layers, seen->step[n_new].n_layers);
