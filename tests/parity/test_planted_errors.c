@@ -19,6 +19,10 @@ static struct {
     cola_layer layer;                 /* being executed */
     float *first_k[16], *first_v[16]; /* by layer: keys and values of its first pass */
     size_t n_floats;
+    float *norm[16][2]; /* by layer: weights of the norms of queries and keys */
+    uint32_t n_heads;
+    float eps;
+    struct cola_model_config config;
 } planted;
 
 static enum cola_status rotate_interleaved(struct cola_device *device, float *x, const float *table,
@@ -119,9 +123,98 @@ static void forget_first_pass(void)
     }
 }
 
+/* --- damage to a loaded engine, for what only some architectures have
+ * ---------------------------------------- */
+
+static void drop_vectors(struct cola_engine *e, const enum cola_weight *role, size_t n)
+{
+    for (uint32_t l = 0; l < e->config->n_layers; l++)
+        for (size_t i = 0; i < n; i++) {
+            assert_non_null(
+                e->weights.layer[l].vector[role[i]]); /* the architecture has it, or nothing is planted */
+            e->backend->release(e->device, e->weights.layer[l].vector[role[i]]);
+            e->weights.layer[l].vector[role[i]] = NULL;
+        }
+}
+
+static void drop_biases(struct cola_engine *e)
+{
+    static const enum cola_weight role[] = {COLA_WEIGHT_Q_BIAS, COLA_WEIGHT_K_BIAS, COLA_WEIGHT_V_BIAS};
+    drop_vectors(e, role, 3);
+}
+
+static void drop_norms(struct cola_engine *e)
+{
+    static const enum cola_weight role[] = {COLA_WEIGHT_Q_NORM, COLA_WEIGHT_K_NORM};
+    drop_vectors(e, role, 2);
+}
+
+/* Keeps the norms' weights aside: rotate_then_norm applies them. */
+static void take_norms(struct cola_engine *e)
+{
+    for (uint32_t l = 0; l < e->config->n_layers; l++) {
+        struct layer_weights *w = &e->weights.layer[l];
+        planted.norm[l][0] = w->vector[COLA_WEIGHT_Q_NORM];
+        planted.norm[l][1] = w->vector[COLA_WEIGHT_K_NORM];
+        w->vector[COLA_WEIGHT_Q_NORM] = w->vector[COLA_WEIGHT_K_NORM] = NULL;
+    }
+    planted.n_heads = e->config->n_heads;
+    planted.eps = e->config->norm_eps;
+    assert_int_not_equal(e->config->n_heads, e->config->n_kv_heads); /* or q could not be told from k */
+}
+
+static enum cola_status rotate_then_norm(struct cola_device *device, float *x, const float *table,
+                                         const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
+                                         uint32_t head_size)
+{
+    const float *weight = planted.norm[planted.layer][n_heads == planted.n_heads ? 0 : 1];
+    enum cola_status status = cola_backend_ref.rotate(device, x, table, position, n_rows, n_heads, head_size);
+    return status == COLA_OK
+               ? cola_backend_ref.norm(device, x, weight, planted.eps, n_rows * n_heads, head_size, x)
+               : status;
+}
+
+static void give_norms_back(struct cola_engine *e)
+{
+    for (uint32_t l = 0; l < e->config->n_layers; l++) {
+        e->weights.layer[l].vector[COLA_WEIGHT_Q_NORM] = planted.norm[l][0];
+        e->weights.layer[l].vector[COLA_WEIGHT_K_NORM] = planted.norm[l][1];
+    }
+}
+
+static void flip_normalisation(struct cola_engine *e)
+{
+    planted.config = *e->config;
+    planted.config.experts.normalise = !planted.config.experts.normalise;
+    e->config = &planted.config;
+}
+
+static void swap_experts(struct cola_engine *e)
+{
+    for (uint32_t l = 0; l < e->config->n_layers; l++) {
+        struct expert_weights *x = e->weights.layer[l].expert;
+        if (!x) continue;
+        struct expert_weights first = x[0];
+        x[0] = x[1];
+        x[1] = first;
+    }
+}
+
+/* The shared expert's gate is the only thing that is read back: a large logit makes its sigmoid 1. */
+static enum cola_status download_open_gate(struct cola_device *device, const float *memory, size_t n,
+                                           float *host)
+{
+    (void)device;
+    (void)memory;
+    for (size_t i = 0; i < n; i++) host[i] = 100.0f;
+    return COLA_OK;
+}
+
 /* Largest difference of the continuations' sums and of the logits over all cases, with `broken` in ref's
  * place; swap: executes chains with positions 0 and 1 exchanged. */
-static struct goldens_distance run_broken(const char *model, const struct cola_backend *broken, bool swap)
+static struct goldens_distance run_damaged(const char *model, const struct cola_backend *broken, bool swap,
+                                           void (*damage)(struct cola_engine *),
+                                           void (*mend)(struct cola_engine *))
 {
     struct goldens *g = goldens_open(model);
     struct cola_engine_options options = {.backend = "ref"};
@@ -132,6 +225,7 @@ static struct goldens_distance run_broken(const char *model, const struct cola_b
     memset(&e->weights, 0, sizeof e->weights);
     e->backend = broken;
     assert_int_equal(cola_weights_load(e), COLA_OK);
+    if (damage) damage(e);
     for (size_t i = 0; i < 2 * goldens_n_cases(g); i++) {
         const struct golden_case *item = goldens_case(g, i / 2);
         const struct cola_sample *sample = i % 2 ? &item->loglik : &item->next;
@@ -154,10 +248,16 @@ static struct goldens_distance run_broken(const char *model, const struct cola_b
             if (!(i % 2) && difference > most.logit) most.logit = difference;
         }
     }
+    if (mend) mend(e);
     e->backend = &cola_backend_ref;
     cola_engine_destroy(e);
     goldens_close(g);
     return most;
+}
+
+static struct goldens_distance run_broken(const char *model, const struct cola_backend *broken, bool swap)
+{
+    return run_damaged(model, broken, swap, NULL, NULL);
 }
 
 static void expect_caught(const char *what, struct goldens_distance d)
@@ -219,6 +319,70 @@ static void looped_layer_that_reads_its_first_pass_is_caught(void **state)
     expect_caught("looped layer reads its first pass", run_broken("llama_gqa_tied", &broken, false));
 }
 
+static void dropped_biases_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("biases of q, k and v dropped", run_damaged("qwen2", &broken, false, drop_biases, NULL));
+}
+
+static void dropped_norms_of_each_head_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("norms of q and k dropped (of each head)",
+                  run_damaged("qwen3", &broken, false, drop_norms, NULL));
+}
+
+static void dropped_norms_of_the_projection_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("norms of q and k dropped (of the projection)",
+                  run_damaged("olmoe", &broken, false, drop_norms, NULL));
+}
+
+static void norm_after_rotation_is_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    broken.rotate = rotate_then_norm;
+    expect_caught("norm after the rotation",
+                  run_damaged("qwen3", &broken, false, take_norms, give_norms_back));
+}
+
+static void shared_gate_dropped_is_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    broken.download = download_open_gate;
+    expect_caught("shared expert without its gate", run_damaged("qwen2_moe", &broken, false, NULL, NULL));
+}
+
+static void renormalised_weights_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("top weights normalised though the model does not",
+                  run_damaged("olmoe", &broken, false, flip_normalisation, NULL));
+}
+
+static void weights_left_unnormalised_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("top weights not normalised though the model does",
+                  run_damaged("olmoe_norm_topk", &broken, false, flip_normalisation, NULL));
+}
+
+static void experts_in_another_order_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("experts 0 and 1 exchanged",
+                  run_damaged("qwen2_moe_sparse2", &broken, false, swap_experts, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +393,14 @@ int main(void)
         cmocka_unit_test(rotation_by_a_wrong_position_is_caught),
         cmocka_unit_test(continuation_that_misses_a_prompt_token_is_caught),
         cmocka_unit_test(looped_layer_that_reads_its_first_pass_is_caught),
+        cmocka_unit_test(dropped_biases_are_caught),
+        cmocka_unit_test(dropped_norms_of_each_head_are_caught),
+        cmocka_unit_test(dropped_norms_of_the_projection_are_caught),
+        cmocka_unit_test(norm_after_rotation_is_caught),
+        cmocka_unit_test(shared_gate_dropped_is_caught),
+        cmocka_unit_test(renormalised_weights_are_caught),
+        cmocka_unit_test(weights_left_unnormalised_are_caught),
+        cmocka_unit_test(experts_in_another_order_are_caught),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 #include "cola/engine.h"
 
 /* The contract's bounds; transformers' own float32 has errors of this order at logits around 30. */
-static const double LOGIT_BOUND = 2e-3, SUM_BOUND = 5e-3;
+static const double LOGIT_BOUND = 2e-3, SUM_BOUND = 5e-3, GREEDY_GAP = 1e-2;
 
 enum { MAX_CANDIDATES = 16, MAX_TOKENS = 512, MAX_LAYERS = 120 };
 
@@ -27,13 +27,17 @@ struct item {
     struct cola_chain chain;
     double expected[MAX_CANDIDATES], logsumexp;
     int32_t argmax;
+    int32_t
+        greedy[MAX_CANDIDATES * 2]; /* generate: expected tokens and the gap of the two best logits at each */
+    double gap[MAX_CANDIDATES * 2];
+    uint32_t n_greedy;
 };
 
 static struct {
     struct item *item;
     size_t n_items;
-    double logit, sum, logsumexp; /* largest differences */
-    size_t n_done, n_argmax_differs;
+    double logit, sum, logsumexp;              /* largest differences */
+    size_t n_done, n_argmax_differs, n_greedy; /* n_greedy: tokens compared */
 } run;
 
 static uint32_t read_list(const json_t *list, int32_t *out)
@@ -44,16 +48,36 @@ static uint32_t read_list(const json_t *list, int32_t *out)
     return (uint32_t)json_array_size(list);
 }
 
-static bool read_item(const json_t *root, struct item *out)
+/* Expected tokens; the references were made without a stop token but the chat's end, 2. */
+static void read_generate(const json_t *root, struct item *out)
+{
+    static const int32_t stop[] = {2};
+    const json_t *tokens = json_object_get(root, "tokens"), *gaps = json_object_get(root, "gaps");
+    assert_true(json_array_size(tokens) <= sizeof out->greedy / sizeof *out->greedy);
+    out->n_greedy = read_list(tokens, out->greedy);
+    for (uint32_t i = 0; i < out->n_greedy; i++) out->gap[i] = json_number_value(json_array_get(gaps, i));
+    out->sample =
+        (struct cola_sample){.prompt = out->prompt,
+                             .n_prompt_tokens = read_list(json_object_get(root, "prompt"), out->prompt),
+                             .rule = COLA_SCORE_GENERATE,
+                             .max_new_tokens = out->n_greedy,
+                             .stop_token = stop,
+                             .n_stop_tokens = 1};
+}
+
+static void read_item(const json_t *root, struct item *out)
 {
     bool letter = strcmp(json_string_value(json_object_get(root, "kind")), "letter") == 0;
     const json_t *chain = json_object_get(root, "chain");
     const json_t *list = json_object_get(root, letter ? "letters" : "continuations");
     const json_t *expected = json_object_get(root, letter ? "letter_logits" : "logprob");
-    if (!list) return false; /* generate: not a rule of this test */
     for (size_t i = 0; i < json_array_size(chain); i++)
         out->layer[i] = (cola_layer)json_integer_value(json_array_get(chain, i));
     out->chain = (struct cola_chain){out->layer, (uint32_t)json_array_size(chain)};
+    if (!list) {
+        read_generate(root, out);
+        return;
+    }
     for (size_t c = 0; c < json_array_size(list); c++) {
         const json_t *tokens = json_array_get(list, c);
         out->candidate[c].token = out->token[c];
@@ -71,7 +95,15 @@ static bool read_item(const json_t *root, struct item *out)
                              .candidate = out->candidate,
                              .n_candidates = (uint32_t)json_array_size(list),
                              .rule = letter ? COLA_SCORE_LETTER : COLA_SCORE_LOGLIK};
-    return true;
+}
+
+static void compare_greedy(const struct item *item, const struct cola_result *result)
+{
+    for (uint32_t i = 0; i < item->n_greedy && item->gap[i] >= GREEDY_GAP; i++) {
+        assert_true(i < result->n_tokens);
+        assert_int_equal(result->token[i], item->greedy[i]);
+        run.n_greedy++;
+    }
 }
 
 static enum cola_status compare(void *user, const struct cola_result *result)
@@ -79,6 +111,7 @@ static enum cola_status compare(void *user, const struct cola_result *result)
     const struct item *item = &run.item[result->id];
     bool letter = item->sample.rule == COLA_SCORE_LETTER;
     (void)user;
+    if (item->sample.rule == COLA_SCORE_GENERATE) compare_greedy(item, result);
     for (uint32_t c = 0; c < result->n_scores; c++) {
         double difference = fabs(result->score[c] - item->expected[c]);
         if (letter && difference > run.logit) run.logit = difference;
@@ -108,7 +141,7 @@ static void logits_and_sums_equal_transformers(void **state)
     assert_true(json_array_size(cases) > 0);
     run.item = calloc(json_array_size(cases), sizeof *run.item);
     for (size_t i = 0; i < json_array_size(cases); i++)
-        if (read_item(json_array_get(cases, i), &run.item[run.n_items])) run.n_items++;
+        read_item(json_array_get(cases, i), &run.item[run.n_items++]);
     json_decref(root);
     if (cola_model_open(model_dir(), &model) != COLA_OK) fail_msg("%s", cola_error_text());
     assert_int_equal(cola_engine_create(model, &options, &engine), COLA_OK);
@@ -123,6 +156,8 @@ static void logits_and_sums_equal_transformers(void **state)
     cola_model_close(model);
     printf("%zu cases; largest difference: letter logits %.2e, logsumexp %.2e, log-probability sums %.2e\n",
            run.n_done, run.logit, run.logsumexp, run.sum);
+    printf("greedy tokens equal: %zu\n", run.n_greedy);
+    assert_true(run.n_greedy > 0);
     assert_int_equal(run.n_done, run.n_items);
     assert_true(run.logit <= LOGIT_BOUND && run.logsumexp <= LOGIT_BOUND);
     assert_true(run.sum <= SUM_BOUND);
