@@ -1,6 +1,6 @@
 /* fuzz_safetensors.c - a safetensors file from arbitrary bytes, then the index of shards from the same bytes.
- * What is accepted must tile the data; the tensors are mapped to the roles of a tiny llama, and if that
- * succeeds every element is read. */
+ * What is accepted must tile the data; the tensors are mapped to the roles of a tiny llama and of a tiny
+ * qwen2_moe, and if that succeeds every element is read. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,22 +22,39 @@ static void read_all(const struct cola_tensor *t)
     for (uint64_t i = 0; t->data && i < cola_tensor_n_elements(t); i++) sum = sum + cola_tensor_at(t, i);
 }
 
-/* The seed model.safetensors has these sizes. */
-static void map_roles(struct cola_tensor_table *table)
+/* The seeds have these sizes: model.safetensors; experts.safetensors and fused.safetensors. */
+static const struct cola_model_config configs[] = {
+    {.model_type = "llama",
+     .n_layers = 1,
+     .n_hidden = 2,
+     .n_heads = 2,
+     .n_kv_heads = 1,
+     .head_size = 2,
+     .n_ff = 3,
+     .n_vocab = 4,
+     .tied_head = true},
+    {.model_type = "qwen2_moe",
+     .n_layers = 1,
+     .n_hidden = 2,
+     .n_heads = 1,
+     .n_kv_heads = 1,
+     .head_size = 2,
+     .n_ff = 3,
+     .n_vocab = 4,
+     .experts = {.n_experts = 2, .n_active = 1, .n_ff = 3, .n_shared_ff = 1, .in_layer = {1}},
+     .qkv_bias = true,
+     .tied_head = true}};
+
+static void map_roles(struct cola_tensor_table *table, const struct cola_model_config *config)
 {
-    static const struct cola_model_config config = {.model_type = "llama",
-                                                    .n_layers = 1,
-                                                    .n_hidden = 2,
-                                                    .n_heads = 2,
-                                                    .n_kv_heads = 1,
-                                                    .head_size = 2,
-                                                    .n_ff = 3,
-                                                    .n_vocab = 4,
-                                                    .tied_head = true};
     struct cola_weights weights;
-    if (cola_weights_map(&config, table, &weights) != COLA_OK) return;
+    for (size_t i = 0; i < table->n_tensors; i++) table->tensor[i].used = false;
+    if (cola_weights_map(config, table, &weights) != COLA_OK) return;
     for (int i = 0; i < COLA_N_OUTER_WEIGHTS; i++) read_all(&weights.outer[i]);
     for (int i = 0; i < COLA_N_WEIGHTS; i++) read_all(&weights.layer[i]);
+    for (uint32_t e = 0; e < config->experts.n_experts; e++)
+        for (int role = COLA_WEIGHT_GATE; role <= COLA_WEIGHT_DOWN; role++)
+            read_all(cola_weights_expert(&weights, 0, e, (enum cola_weight)role));
     cola_weights_fini(&weights);
 }
 
@@ -58,7 +75,7 @@ static void fuzz_file(const uint8_t *data, size_t size)
     }
     require(cola_tensor_table_add(&table, &st, "x.safetensors") == COLA_OK);
     require(cola_tensor_table_sort(&table) == COLA_OK); /* one file has no name twice */
-    map_roles(&table);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) map_roles(&table, &configs[i]);
     cola_tensor_table_fini(&table);
     cola_safetensors_fini(&st);
 }
