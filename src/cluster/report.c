@@ -24,10 +24,10 @@ void cola_report_line(struct cola_master *m, const char *format, ...)
 static double seconds_left(const struct cola_master *m, double elapsed_s)
 {
     const struct counts *c = &m->counts;
-    double left = (double)(m->options->n_samples - c->n_begun) * m->options->search.n_simulations;
+    double each = cola_search_most_simulations(&m->options->search, m->n_layers);
+    double left = (double)(m->options->n_samples - c->n_begun) * each;
     for (uint32_t i = 0; i < c->n_begun; i++)
-        if (!m->finished[i])
-            left += (double)m->options->search.n_simulations - cola_search_n_simulations(m->search[i]);
+        if (!m->finished[i]) left += each - cola_search_n_simulations(m->search[i]);
     return c->n_new ? left * elapsed_s / (double)c->n_new : -1;
 }
 

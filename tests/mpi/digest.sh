@@ -45,7 +45,7 @@ for rule in loglik letter; do
 done
 
 tasks=$work/loglik.h5
-for options in "--preset random" "--space skip" "--control wrong-answer" "--samples 2:7"; do
+for options in "--preset random" "--preset polar" "--preset drllm" "--preset drllm-code" "--preset exhaustive" "--space skip" "--control wrong-answer" "--samples 2:7"; do
     # shellcheck disable=SC2206 # two words each
     words=($options --simulations 30 --seed 4 --threads 1)
     want=$(digest "$tasks" 0 "${words[@]}")
