@@ -47,8 +47,8 @@ struct cola_experts {
     uint32_t n_ff;                /* feed-forward size of one expert */
     uint32_t n_shared_ff;         /* of the shared expert; 0: none */
     bool normalise;               /* the active experts' weights are divided by their sum */
-    uint64_t
-        in_layer[COLA_LAYERS_MAX / 64]; /* bit l % 64 of word l / 64: layer l has experts, no dense part */
+    /* bit l % 64 of word l / 64: layer l has experts, and no dense feed-forward part */
+    uint64_t in_layer[COLA_LAYERS_MAX / 64];
 };
 
 /* Shapes by the alphabet of engine.h: L layers, D hidden, H query heads, G key/value heads, d head size,
@@ -59,10 +59,9 @@ struct cola_model_config {
     float norm_eps;
     struct cola_rope rope;
     struct cola_experts experts;
-    uint32_t
-        window; /* sliding attention that limits max_positions to it: up to there, attention sees all; or 0 */
-    bool qkv_bias;  /* Q, K and V have biases */
-    bool tied_head; /* the head's weight is the embedding's */
+    uint32_t window; /* a sliding window that max_positions was lowered to; 0: none. Attention sees all. */
+    bool qkv_bias;   /* Q, K and V have biases */
+    bool tied_head;  /* the head's weight is the embedding's */
 };
 
 /* The weights of one layer, by role. What a layer has decides what it does: there is no other switch between

@@ -22,8 +22,7 @@ enum cola_outer_weight {
     COLA_N_OUTER_WEIGHTS
 };
 
-/* An axis of a shape, in the letters of engine.h; FE: feed-forward size of one expert, FS: of the shared one.
- */
+/* An axis of a shape, in the letters of engine.h; FE: F of one expert, FS: of the shared one. */
 enum cola_axis {
     COLA_AXIS_NONE = 0,
     COLA_AXIS_1,
@@ -53,8 +52,8 @@ enum cola_weight_if {
 };
 
 struct cola_weight_rule {
-    const char
-        *name; /* Hugging Face's; the first '*' stands for the layer's number, a second for the expert's */
+    /* Hugging Face's; the first '*' stands for the layer's number, a second one for the expert's */
+    const char *name;
     uint8_t place;   /* enum cola_weight_place */
     uint8_t role;    /* enum cola_outer_weight if of the model, else enum cola_weight */
     uint8_t where;   /* enum cola_weight_if */
