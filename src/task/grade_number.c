@@ -143,7 +143,8 @@ static bool next_number(struct cola_text text, uint64_t *at, struct number *out)
             if (!read_command(text, &j, &number.value)) continue;
         } else {
             number.fits = read_numeral(text, &j, &whole, &number.value);
-            if (number.fits && whole) read_fraction(text, &j, &number.value);
+            if (number.fits && whole && !(i > 0 && text.bytes[i - 1] == '/'))
+                read_fraction(text, &j, &number.value);
         }
         if (number.fits && has_minus(text, i)) number.value.num = -number.value.num;
         number.end = j;

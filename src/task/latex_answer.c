@@ -344,14 +344,20 @@ static bool parse_item(struct latex_parser *p, uint32_t *out)
     uint32_t side[SIDES_MAX], n = 1;
     char sign[SIDES_MAX];
     size_t begin = p->at;
+    uint32_t work = p->work, all = 0;
+    p->work = 0;
     if (!parse_side(p, &side[0])) return false;
     bool named = is_name(p->latex, side[0], p->text + begin, p->at - begin);
     while (is_relation_sign(peek(p)) && p->at < p->n) {
         if (n == SIDES_MAX) return false;
         sign[n - 1] = p->text[p->at++];
+        all |= p->work;
+        p->work = 0;
         if (!parse_side(p, &side[n++])) return false;
     }
-    return latex_relation(p->latex, side, sign, n, named, out);
+    if (!latex_relation(p->latex, side, sign, n, named, out)) return false;
+    p->work |= work | (*out == side[n - 1] ? 0 : all); /* 4 + 3 = 7 is worked out */
+    return true;
 }
 
 /* twins: an item with \pm becomes two. */
@@ -410,7 +416,8 @@ static void read_cleaned(struct latex *latex, const char *clean, size_t n, bool 
     latex_reset(latex, mark);
     for (size_t i = 0; i < n; i++)
         if (clean[i] != ' ' && clean[i] != SIGN_QUOTE) bare[n_bare++] = clean[i];
-    *out = (struct latex_answer){.empty = !text_node(latex, bare, n_bare, false, &out->node)};
+    *out = (struct latex_answer){.empty = false};
+    out->empty = !text_node(latex, bare, n_bare, false, &out->node);
 }
 
 void latex_read(struct latex *latex, const char *text, size_t n, struct latex_answer *out)

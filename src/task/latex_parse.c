@@ -294,10 +294,11 @@ static bool begins_factor(struct latex_parser *p)
     char c = peek(p);
     if (p->at >= p->n) return false;
     if (c == '(' || c == '{' || c == '[') return true;
-    if (c == '\\')
-        return !(p->n - p->at > 7 && memcmp(p->text + p->at, "\\rfloor", 7) == 0) &&
-               !(p->n - p->at >= 6 && memcmp(p->text + p->at, "\\rceil", 6) == 0) &&
-               !(p->n - p->at >= 4 && memcmp(p->text + p->at, "\\end", 4) == 0);
+    if (c == '\\') {
+        struct latex_parser ahead = *p;
+        return !latex_accept_command(&ahead, "rfloor") && !latex_accept_command(&ahead, "rceil") &&
+               !latex_accept_command(&ahead, "end");
+    }
     if (!cola_is_letter(c)) return false;
     size_t n = latex_word(p);
     const char *word = p->text + p->at;
