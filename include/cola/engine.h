@@ -31,6 +31,9 @@ struct cola_engine_options {
     uint32_t n_threads;    /* 0: all cores this process may use */
     uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */
+    /* Memory for states that chains of one sample share; 0: none are. Samples of equal index must then be the
+     * same sample, until cola_engine_forget. Changes no bit. */
+    uint64_t state_bytes;
 };
 
 struct cola_request {

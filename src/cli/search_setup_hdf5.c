@@ -27,6 +27,8 @@ static const struct cola_option table[] = {
      "take what another run of this model and these tasks evaluated"},
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL,
      "requests in each worker's engine; default: the engine's"},
+    {"state-memory", COLA_OPTION_UINT, "MIB", "1024", 0, 1e9, NULL,
+     "of each worker, for states that chains of one sample share; 0: none are. Changes no result"},
     {"time-limit", COLA_OPTION_REAL, "SECONDS", NULL, 0, 1e9, NULL,
      "from then on no new work: finish what runs, save, exit 75"},
     {"max-skip", COLA_OPTION_UINT, "N", NULL, 1, 255, NULL, "longest block to skip; default: the preset's"},
@@ -161,6 +163,7 @@ enum cola_status cola_search_setup(const struct cola_options *o, double began_s,
     s.metric = cola_options_string(o, "metric");
     s.worker.model_dir = s.model_dir;
     s.worker.engine.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
+    s.worker.engine.state_bytes = cola_options_uint(o, "state-memory") << 20;
     if (cola_options_given(o, "time-limit")) s.stop_at_s = began_s + cola_options_real(o, "time-limit");
     s.resume = cola_options_flag(o, "resume");
     s.quiet = cola_options_flag(o, "quiet");

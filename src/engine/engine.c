@@ -21,6 +21,7 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
     e->config = cola_model_config(model);
     e->max_rows = options->max_rows ? options->max_rows : DEFAULT_ROWS;
     e->max_requests = options->max_requests ? options->max_requests : DEFAULT_REQUESTS;
+    e->prefixes.budget_bytes = options->state_bytes;
     COLA_TRY_DONE(cola_backend_find(options->backend ? options->backend : "auto", &e->backend));
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
@@ -56,6 +57,7 @@ void cola_engine_destroy(struct cola_engine *e)
     if (e->device) {
         for (uint32_t i = 0; e->job && i < e->max_requests; i++)
             if (e->job[i].used) cola_engine_release_job(e, &e->job[i]);
+        cola_prefix_release(e);
         cola_weights_release(e);
         cola_scratch_release(e);
         e->backend->release(e->device, e->arena.hidden);
@@ -184,7 +186,9 @@ enum cola_status cola_engine_submit(struct cola_engine *e, const struct cola_req
     memcpy(job.chain, request->chain.layer, job.n_layers * sizeof *job.chain);
     memcpy(job.row, e->arena.free_row + e->arena.n_free - n_rows, n_rows * sizeof *job.row);
     if (request->sample->rule == COLA_SCORE_GENERATE) COLA_TRY_DONE(cola_generate_begin(e, &job));
-    COLA_TRY_DONE(embed_sequence(e, &job));
+    bool found = false;
+    COLA_TRY_DONE(cola_prefix_take(e, &job, &found));
+    if (!found) COLA_TRY_DONE(embed_sequence(e, &job));
     e->arena.n_free -= n_rows;
     e->job[i] = job;
     e->n_pending++;
@@ -221,11 +225,9 @@ uint32_t cola_engine_n_pending(const struct cola_engine *e)
     return e->n_pending;
 }
 
-/* States are not kept beyond a request yet, so there is nothing to drop. */
 void cola_engine_forget(struct cola_engine *e, uint32_t sample)
 {
-    (void)e;
-    (void)sample;
+    cola_prefix_forget(e, sample);
 }
 
 void cola_engine_info(const struct cola_engine *e, struct cola_engine_info *out)

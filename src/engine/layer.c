@@ -173,6 +173,7 @@ enum cola_status cola_layer_execute(struct cola_engine *e, uint32_t layer, uint3
         job->at++;
         job->layers_executed++;
         job->waiting_since = e->step;
+        COLA_TRY(cola_prefix_store(e, job));
     }
     e->counters.n_rows += b.n_rows;
     e->counters.n_layer_steps++;

@@ -4,7 +4,8 @@
  *   plan.c      which layer next, which jobs      layer.c     one layer over a batch of rows
  *   experts.c   a layer's experts                 scratch.c   the batch's buffers
  *   score.c     head and scores of jobs           generate.c  greedy tokens, pass by pass
- *   weights.c   the model on the device           rope.c      the rotary table
+ *   prefix.c    states that chains share          rope.c      the rotary table
+ *   weights.c   the model on the device
  */
 #ifndef COLA_ENGINE_STATE_H
 #define COLA_ENGINE_STATE_H
@@ -15,6 +16,7 @@
 
 #include "cola/engine.h"
 #include "engine/backend.h"
+#include "engine/prefix.h"
 
 /* One request in flight. A pass takes its rows through the whole chain, then to the head. The first pass has
  * the packed sequence: the prompt, then of each continuation all tokens but the last (nothing attends to that
@@ -93,6 +95,7 @@ struct cola_engine {
     struct weights weights;
     struct arena arena;
     struct scratch scratch;
+    struct cola_prefixes prefixes;
     float *rope; /* device [n_positions, d] */
     uint32_t n_positions;
     struct job *job;      /* [max_requests] */

@@ -39,6 +39,7 @@ for rule in loglik letter; do
     expect "$want" "$tasks" 0 "${common[@]}" --backend cpu --threads 2
     expect "$want" "$tasks" 2 "${common[@]}" --backend cpu --threads 2
     expect "$want" "$tasks" 3 "${common[@]}" --in-flight 1
+    expect "$want" "$tasks" 0 "${common[@]}" --state-memory 0
     other=$(digest "$tasks" 0 --simulations 30 --seed 5)
     [[ $other != "$want" ]] || die "another seed gave the same digest"
     echo "differs  $rule another seed"

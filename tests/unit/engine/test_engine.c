@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/random.h"
 #include "engine/state.h"
 
 static const int32_t prompt[] = {5, 6, 7}, tail[] = {8, 9};
@@ -168,11 +169,89 @@ static void non_finite_logits_are_a_result_on_every_back_end(void **state)
     cola_model_close(model);
 }
 
+/* --- shared prefixes
+ * ---------------------------------------------------------------------------------------- */
+
+enum { N_CHAINS = 300, N_SAMPLES = 3 };
+
+struct shared { /* results of many chains of several samples */
+    float score[N_CHAINS][2];
+    uint64_t layers_executed, n_bytes_most;
+    struct cola_engine *engine;
+};
+
+static enum cola_status keep_score(void *user, const struct cola_result *result)
+{
+    struct shared *shared = user;
+    memcpy(shared->score[result->id], result->score, 2 * sizeof(float));
+    shared->layers_executed += result->cost.layers_executed;
+    if (shared->engine->prefixes.held_bytes > shared->n_bytes_most)
+        shared->n_bytes_most = shared->engine->prefixes.held_bytes;
+    return COLA_OK;
+}
+
+/* Chains that mostly begin alike, of three samples, several in flight; one sample is forgotten on the way. */
+static void run_shared(const struct cola_model *model, const char *backend, uint64_t state_bytes,
+                       struct shared *out)
+{
+    static const int32_t other[] = {9, 9, 9, 4, 300};
+    struct cola_engine_options options = {
+        .backend = backend, .n_threads = 2, .max_requests = 5, .state_bytes = state_bytes};
+    struct cola_sample sample[N_SAMPLES] = {good_sample(COLA_SCORE_LOGLIK), good_sample(COLA_SCORE_LETTER),
+                                            good_sample(COLA_SCORE_LOGLIK)};
+    struct cola_random random = cola_random_keyed(3, 0, COLA_STREAM_SYNTHETIC);
+    memset(out, 0, sizeof *out);
+    sample[2].prompt = other, sample[2].n_prompt_tokens = 5;
+    if (cola_engine_create(model, &options, &out->engine) != COLA_OK) fail_msg("%s", cola_error_text());
+    for (uint32_t i = 0; i < N_CHAINS; i++) {
+        cola_layer chain[24];
+        uint32_t n = 1 + (uint32_t)cola_random_below(&random, 24), s = i % N_SAMPLES;
+        bool runs_on =
+            i % 7 < 3; /* whole chains that are beginnings of others: their last layer leaves no state */
+        for (uint32_t l = 0; l < n; l++) /* few different beginnings, any end */
+            chain[l] =
+                (cola_layer)(runs_on || l < n - n / 3 ? (l + i % 5) % 6 : cola_random_below(&random, 6));
+        sample[s].index = s;
+        struct cola_request request = {.id = i, .sample = &sample[s], .chain = {chain, n}};
+        while (cola_engine_room(out->engine) == 0)
+            assert_int_equal(cola_engine_step(out->engine, keep_score, out), COLA_OK);
+        assert_int_equal(cola_engine_submit(out->engine, &request), COLA_OK);
+        if (i == N_CHAINS / 2) cola_engine_forget(out->engine, 1);
+    }
+    while (cola_engine_n_pending(out->engine))
+        assert_int_equal(cola_engine_step(out->engine, keep_score, out), COLA_OK);
+    for (uint32_t s = 0; s < N_SAMPLES; s++) cola_engine_forget(out->engine, s);
+    assert_int_equal(out->engine->prefixes.held_bytes, 0);
+    cola_engine_destroy(out->engine);
+}
+
+static void shared_prefixes_change_no_bit_and_stay_within_memory(void **state)
+{
+    static struct shared none, much, little, ref;
+    struct cola_model *model = open_model();
+    uint64_t few_states = 8 * 6 * 64 * sizeof(float); /* eight states of six rows of D = 64 */
+    (void)state;
+    run_shared(model, "cpu", 0, &none);
+    run_shared(model, "cpu", 1 << 30, &much);
+    run_shared(model, "cpu", few_states, &little);
+    run_shared(model, "ref", 1 << 30, &ref);
+    assert_memory_equal(none.score, much.score, sizeof none.score);
+    assert_memory_equal(none.score, little.score, sizeof none.score);
+    assert_memory_equal(none.score, ref.score, sizeof none.score);
+    assert_int_equal(none.n_bytes_most, 0);
+    assert_true(little.n_bytes_most > 0 && little.n_bytes_most <= few_states);
+    assert_true(much.layers_executed < none.layers_executed * 3 / 4);
+    assert_true(little.layers_executed < none.layers_executed &&
+                little.layers_executed > much.layers_executed);
+    cola_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_requests_are_refused_and_the_engine_goes_on),
         cmocka_unit_test(room_counts_requests_in_flight),
+        cmocka_unit_test(shared_prefixes_change_no_bit_and_stay_within_memory),
         cmocka_unit_test(non_finite_logits_are_a_result_on_every_back_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
