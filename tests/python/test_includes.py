@@ -45,6 +45,8 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "task": "task",
     "grade": "task",
     "result": "task",
+    "grade": "task",
+    "judge": "task",
     "search": "search",
     "engine": "engine",
     "record": "record",
