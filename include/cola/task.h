@@ -39,7 +39,7 @@ struct cola_sample {
     const struct cola_tokens *candidate; /* [n_candidates]; letter: one token each */
     const uint32_t *candidate_bytes;     /* [n_candidates] bytes of each choice's text (acc_norm), or NULL */
     uint32_t n_candidates;
-    int32_t gold; /* index of the right candidate, -1 unknown */
+    int32_t gold; /* index of the right candidate, -1 unknown; without choices 0: the only one is right */
     enum cola_score_rule rule;
     uint32_t max_new_tokens;   /* generate: most tokens of an answer; else 0 */
     const int32_t *stop_token; /* [n_stop_tokens] generate: each ends an answer and is part of it */
@@ -62,9 +62,11 @@ struct cola_tasks_info {
     uint32_t max_new_tokens;   /* generate: most tokens of an answer; else 0 */
     const int32_t *stop_token; /* [n_stop_tokens] generate: tokens that end an answer */
     uint32_t n_stop_tokens;
+    int32_t grader; /* generate: enum cola_grade_rule of grade.h; else -1 */
 };
 
 struct cola_tasks;
+struct cola_vocabulary; /* grade.h */
 
 enum cola_status cola_tasks_open(const char *path, struct cola_tasks **out);
 void cola_tasks_close(struct cola_tasks *tasks); /* NULL allowed */
@@ -77,14 +79,18 @@ struct cola_text cola_tasks_choice(const struct cola_tasks *tasks, uint32_t inde
 struct cola_text cola_tasks_label(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate);
 struct cola_text cola_tasks_token_bytes(const struct cola_tasks *tasks,
                                         int32_t token); /* empty without a vocabulary */
+/* Bytes of each token; without a vocabulary one of 0 tokens. Under generate there always is one. */
+const struct cola_vocabulary *cola_tasks_vocabulary(const struct cola_tasks *tasks);
 
-/* What an evaluation means for a search that looks for candidate `target`. Rule generate: prediction -1,
- * since an answer of tokens needs a grader. */
+/* What an evaluation means for a search that looks for `target`; judge.h says what both numbers mean. */
 struct cola_verdict {
-    int32_t
-        prediction; /* candidate with the largest score, ties to the lower index; -1: non-finite, failed */
-    float reward;   /* 1 if prediction == target, else 0 */
+    int32_t prediction; /* letter, loglik: candidate with the largest score, ties to the lower index; -1:
+                           non-finite, failed */
+    float reward;       /* 1 if prediction == target, else 0 */
 };
+
+/* The verdict of rules letter and loglik, which needs the sample only. Rule generate: prediction -1, since an
+ * answer of tokens needs a grader and the tasks: cola_judge_result judges all rules. */
 struct cola_verdict cola_judge(const struct cola_sample *sample, enum cola_metric metric, int32_t target,
                                const struct cola_result *result);
 

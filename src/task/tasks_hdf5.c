@@ -1,34 +1,14 @@
 /* tasks_hdf5.c - opens a tasks.h5 (docs/format-tasks.md), checks everything, and hands out samples that point
  * into its columns. First every data set is loaded by one table, then the ragged columns are checked by
- * another, then the rules of the format; only then are samples built. Judges nothing (judge.c), interprets no
- * text. */
+ * another, then the rules of the format; only then are samples built, and under generate their golds read by
+ * the grader (tasks_generate_hdf5.c). Hands out nothing itself (tasks_access.c). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cola/memory.h"
-#include "cola/task.h"
+#include "cola/judge.h"
 #include "task/h5.h"
-
-enum column {
-    ID_VALUES,
-    ID_OFFSETS,
-    PROMPT_VALUES,
-    PROMPT_OFFSETS,
-    GOLD,
-    CANDIDATE_OFFSETS,
-    TOKEN_VALUES,
-    TOKEN_OFFSETS,
-    N_BYTES,
-    LABEL_VALUES,
-    LABEL_OFFSETS,
-    QUESTION_VALUES,
-    QUESTION_OFFSETS,
-    CHOICE_VALUES,
-    CHOICE_OFFSETS,
-    VOCABULARY_VALUES, /* from here on optional */
-    VOCABULARY_OFFSETS,
-    N_COLUMNS
-};
+#include "task/tasks_state.h"
 
 static const struct {
     const char *name;
@@ -52,22 +32,6 @@ static const struct {
     [VOCABULARY_VALUES] = {"vocabulary/values", COLA_H5_U8},
     [VOCABULARY_OFFSETS] = {"vocabulary/offsets", COLA_H5_U64},
 };
-
-struct cola_tasks {
-    struct cola_tasks_info info;
-    char *path;
-    void *data[N_COLUMNS];
-    uint64_t n[N_COLUMNS];
-    uint64_t n_candidates;
-    struct cola_sample *sample;    /* [info.n_samples] */
-    struct cola_tokens *candidate; /* [n_candidates] */
-    int32_t *stop_token;           /* [info.n_stop_tokens] */
-};
-
-static const uint64_t *offsets_of(const struct cola_tasks *tasks, enum column column)
-{
-    return tasks->data[column];
-}
 
 /* --- loading ----------------------------------------------------------------------------------------------
  */
@@ -98,38 +62,6 @@ static enum cola_status load_text(const struct cola_h5 *file, const char *key, b
     return status;
 }
 
-static enum cola_status load_generate_settings(struct cola_tasks *tasks, const struct cola_h5 *file)
-{
-    int64_t *value = NULL;
-    uint64_t n = 0;
-    enum cola_status status = COLA_OK;
-    COLA_TRY_DONE(cola_h5_integers(file, "max_new_tokens", &value, &n));
-    if (n != 1 || value[0] < 1 || value[0] > INT32_MAX) {
-        status =
-            cola_fail(COLA_ERR_INPUT, "%s: attribute max_new_tokens: expected one number from 1, found %s",
-                      file->path, n == 1 ? "another" : "none or several");
-        goto done;
-    }
-    tasks->info.max_new_tokens = (uint32_t)value[0];
-    free(value);
-    value = NULL;
-    COLA_TRY_DONE(cola_h5_integers(file, "stop_tokens", &value, &n));
-    COLA_TRY_DONE(cola_alloc((void **)&tasks->stop_token, n, sizeof *tasks->stop_token, "stop tokens"));
-    for (uint64_t i = 0; i < n; i++) {
-        if (value[i] < 0 || value[i] > INT32_MAX) {
-            status = cola_fail(COLA_ERR_INPUT, "%s: attribute stop_tokens: %lld is no token id", file->path,
-                               (long long)value[i]);
-            goto done;
-        }
-        tasks->stop_token[i] = (int32_t)value[i];
-    }
-    tasks->info.stop_token = tasks->stop_token;
-    tasks->info.n_stop_tokens = (uint32_t)n;
-done:
-    free(value);
-    return status;
-}
-
 static enum cola_status load_attributes(struct cola_tasks *tasks, const struct cola_h5 *file)
 {
     struct cola_tasks_info *info = &tasks->info;
@@ -147,7 +79,8 @@ static enum cola_status load_attributes(struct cola_tasks *tasks, const struct c
         return cola_fail(COLA_ERR_INPUT, "%s: attribute score: '%s' is none of letter, loglik, generate",
                          file->path, score);
     info->rule = (enum cola_score_rule)rule;
-    return rule == COLA_SCORE_GENERATE ? load_generate_settings(tasks, file) : COLA_OK;
+    info->grader = -1;
+    return rule == COLA_SCORE_GENERATE ? cola_tasks_load_generate(tasks, file) : COLA_OK;
 }
 
 /* --- checks -----------------------------------------------------------------------------------------------
@@ -166,7 +99,7 @@ static enum cola_status check_offsets(const struct cola_tasks *tasks, enum colum
                                       uint64_t n_values, uint64_t shortest, uint64_t longest)
 {
     COLA_TRY(check_length(tasks, column, n_rows + 1));
-    const uint64_t *offset = offsets_of(tasks, column);
+    const uint64_t *offset = cola_tasks_offsets(tasks, column);
     if (offset[0] != 0 || offset[n_rows] != n_values)
         return cola_fail(COLA_ERR_INPUT,
                          "%s: data set %s: expected 0 first and %llu last, found %llu and %llu", tasks->path,
@@ -228,7 +161,7 @@ static enum cola_status check_values(struct cola_tasks *tasks)
 {
     const int32_t *gold = tasks->data[GOLD];
     const uint32_t *n_bytes = tasks->data[N_BYTES];
-    const uint64_t *first = offsets_of(tasks, CANDIDATE_OFFSETS);
+    const uint64_t *first = cola_tasks_offsets(tasks, CANDIDATE_OFFSETS);
     COLA_TRY(check_tokens(tasks, PROMPT_VALUES));
     COLA_TRY(check_tokens(tasks, TOKEN_VALUES));
     for (uint64_t i = 0; i < tasks->info.n_samples; i++)
@@ -249,9 +182,9 @@ static enum cola_status check_values(struct cola_tasks *tasks)
 
 static enum cola_status build_samples(struct cola_tasks *tasks)
 {
-    const uint64_t *first_token = offsets_of(tasks, TOKEN_OFFSETS),
-                   *first = offsets_of(tasks, CANDIDATE_OFFSETS),
-                   *first_prompt = offsets_of(tasks, PROMPT_OFFSETS);
+    const uint64_t *first_token = cola_tasks_offsets(tasks, TOKEN_OFFSETS),
+                   *first = cola_tasks_offsets(tasks, CANDIDATE_OFFSETS),
+                   *first_prompt = cola_tasks_offsets(tasks, PROMPT_OFFSETS);
     COLA_TRY(
         cola_alloc((void **)&tasks->candidate, tasks->n_candidates, sizeof *tasks->candidate, "candidates"));
     COLA_TRY(cola_alloc((void **)&tasks->sample, tasks->info.n_samples, sizeof *tasks->sample, "samples"));
@@ -273,28 +206,47 @@ static enum cola_status build_samples(struct cola_tasks *tasks)
             .stop_token = tasks->info.stop_token,
             .n_stop_tokens = tasks->info.n_stop_tokens,
         };
+    if (tasks->data[VOCABULARY_OFFSETS])
+        tasks->vocabulary =
+            (struct cola_vocabulary){tasks->data[VOCABULARY_VALUES], tasks->data[VOCABULARY_OFFSETS],
+                                     (uint32_t)(tasks->n[VOCABULARY_OFFSETS] - 1)};
     return COLA_OK;
 }
 
-/* Over what a search reads, as numbers: independent of chunking, compression and byte order of the file. */
+static void hash_columns(struct cola_hash *hash, const struct cola_tasks *tasks, const enum column *column,
+                         size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        cola_hash_u64(hash, tasks->n[column[i]]);
+        cola_hash_bytes(hash, tasks->data[column[i]],
+                        tasks->n[column[i]] *
+                            cola_h5_type_bytes(columns[column[i]].type)); /* little-endian host */
+    }
+}
+
+/* Over what a search reads, as numbers: independent of chunking, compression and byte order of the file.
+ * Under generate that is also what turns tokens into a verdict: the vocabulary, and without choices the
+ * golds' texts. */
 static enum cola_status take_fingerprint(struct cola_tasks *tasks)
 {
-    static const enum column read_by_search[] = {PROMPT_VALUES, PROMPT_OFFSETS, GOLD,   CANDIDATE_OFFSETS,
-                                                 TOKEN_VALUES,  TOKEN_OFFSETS,  N_BYTES};
+    static const enum column always[] = {PROMPT_VALUES, PROMPT_OFFSETS, GOLD,   CANDIDATE_OFFSETS,
+                                         TOKEN_VALUES,  TOKEN_OFFSETS,  N_BYTES},
+                             vocabulary[] = {VOCABULARY_VALUES, VOCABULARY_OFFSETS},
+                             golds[] = {CHOICE_VALUES, CHOICE_OFFSETS};
     struct cola_hash *hash;
     COLA_TRY(cola_hash_create(&hash));
     cola_hash_string(hash, "cola-tasks 1");
     cola_hash_string(hash, cola_score_rule_name[tasks->info.rule]);
-    for (size_t i = 0; i < sizeof read_by_search / sizeof *read_by_search; i++) {
-        enum column column = read_by_search[i];
-        cola_hash_u64(hash, tasks->n[column]);
-        cola_hash_bytes(hash, tasks->data[column],
-                        tasks->n[column] * cola_h5_type_bytes(columns[column].type)); /* little-endian host */
-    }
+    hash_columns(hash, tasks, always, sizeof always / sizeof *always);
     cola_hash_u64(hash, tasks->info.max_new_tokens);
     cola_hash_u64(hash, tasks->info.n_stop_tokens);
     if (tasks->stop_token)
         cola_hash_bytes(hash, tasks->stop_token, tasks->info.n_stop_tokens * sizeof *tasks->stop_token);
+    if (tasks->info.rule == COLA_SCORE_GENERATE) {
+        cola_hash_string(hash, cola_grade_rule_name[tasks->info.grader]);
+        hash_columns(hash, tasks, vocabulary, 2);
+    }
+    if (cola_judge_by_row(&tasks->info)) hash_columns(hash, tasks, golds, 2);
     cola_hash_text(hash, tasks->info.fingerprint);
     cola_hash_destroy(hash);
     return COLA_OK;
@@ -320,6 +272,7 @@ enum cola_status cola_tasks_open(const char *path, struct cola_tasks **out)
     COLA_TRY_DONE(check_shapes(tasks));
     COLA_TRY_DONE(check_values(tasks));
     COLA_TRY_DONE(build_samples(tasks));
+    if (tasks->info.rule == COLA_SCORE_GENERATE) COLA_TRY_DONE(cola_tasks_check_golds(tasks));
     COLA_TRY_DONE(take_fingerprint(tasks));
     *out = tasks;
     tasks = NULL;
@@ -327,64 +280,4 @@ done:
     cola_h5_close(&file);
     cola_tasks_close(tasks);
     return status;
-}
-
-void cola_tasks_close(struct cola_tasks *tasks)
-{
-    if (!tasks) return;
-    for (int i = 0; i < N_COLUMNS; i++) free(tasks->data[i]);
-    free(tasks->path);
-    free(tasks->sample);
-    free(tasks->candidate);
-    free(tasks->stop_token);
-    free(tasks);
-}
-
-const struct cola_tasks_info *cola_tasks_info(const struct cola_tasks *tasks)
-{
-    return &tasks->info;
-}
-
-const struct cola_sample *cola_tasks_sample(const struct cola_tasks *tasks, uint32_t index)
-{
-    return &tasks->sample[index];
-}
-
-static struct cola_text text_of(const struct cola_tasks *tasks, enum column values, enum column offsets,
-                                uint64_t row)
-{
-    const uint64_t *offset = offsets_of(tasks, offsets);
-    return (struct cola_text){(const char *)tasks->data[values] + offset[row], offset[row + 1] - offset[row]};
-}
-
-static uint64_t candidate_row(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
-{
-    return offsets_of(tasks, CANDIDATE_OFFSETS)[index] + candidate;
-}
-
-struct cola_text cola_tasks_id(const struct cola_tasks *tasks, uint32_t index)
-{
-    return text_of(tasks, ID_VALUES, ID_OFFSETS, index);
-}
-
-struct cola_text cola_tasks_question(const struct cola_tasks *tasks, uint32_t index)
-{
-    return text_of(tasks, QUESTION_VALUES, QUESTION_OFFSETS, index);
-}
-
-struct cola_text cola_tasks_choice(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
-{
-    return text_of(tasks, CHOICE_VALUES, CHOICE_OFFSETS, candidate_row(tasks, index, candidate));
-}
-
-struct cola_text cola_tasks_label(const struct cola_tasks *tasks, uint32_t index, uint32_t candidate)
-{
-    return text_of(tasks, LABEL_VALUES, LABEL_OFFSETS, candidate_row(tasks, index, candidate));
-}
-
-struct cola_text cola_tasks_token_bytes(const struct cola_tasks *tasks, int32_t token)
-{
-    if (!tasks->data[VOCABULARY_OFFSETS] || token < 0 || (uint64_t)token + 1 >= tasks->n[VOCABULARY_OFFSETS])
-        return (struct cola_text){"", 0};
-    return text_of(tasks, VOCABULARY_VALUES, VOCABULARY_OFFSETS, (uint64_t)token);
 }

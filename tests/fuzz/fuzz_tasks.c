@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cola/judge.h"
 #include "cola/log.h"
-#include "cola/task.h"
 #include "unit/task/tasks_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
@@ -53,7 +53,8 @@ static const char *const names[] = {
 };
 static const char *const attributes[] = {"filetype",    "version",        "task",
                                          "model_name",  "score",          "program",
-                                         "stop_tokens", "max_new_tokens", "tokenizer_fingerprint"};
+                                         "stop_tokens", "max_new_tokens", "tokenizer_fingerprint",
+                                         "grader"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -206,7 +207,8 @@ static void put_numbers(hid_t file, const char *key, struct bytes *in)
 
 static void change_attribute(hid_t file, struct bytes *in)
 {
-    static const char *const texts[] = {"cola-tasks", "letter", "loglik", "generate", "", "cola-run"};
+    static const char *const texts[] = {"cola-tasks", "letter", "loglik", "generate",
+                                        "",           "boxed",  "number", "cola-run"};
     const char *key = attributes[take(in) % COUNT(attributes)];
     uint8_t what = take(in);
     if (H5Aexists(file, key) > 0) H5Adelete(file, key);
@@ -223,6 +225,27 @@ static volatile uint64_t seen; /* so that reading is not optimised away */
 static void see(struct cola_text text)
 {
     for (uint64_t i = 0; i < text.n_bytes; i++) seen += (uint8_t)text.bytes[i];
+}
+
+/* Every token of the vocabulary and some beyond as one answer, for the run's target and the control's. */
+static void judge_everything(const struct cola_tasks *tasks, uint32_t row)
+{
+    const struct cola_tasks_info *info = cola_tasks_info(tasks);
+    const float score[32] = {0};
+    int32_t token[64], target;
+    for (int32_t t = 0; t < 64; t++) token[t] = t;
+    struct cola_result result = {.score = score,
+                                 .n_scores = info->rule == COLA_SCORE_GENERATE ? 0 : 32,
+                                 .token = token,
+                                 .n_tokens = 64};
+    for (int control = 0; control < 2; control++) {
+        struct cola_judgement j;
+        if (cola_judge_target(tasks, row, control, 3, &target) != COLA_OK) abort();
+        if (cola_judge_result(tasks, row, COLA_METRIC_ACC, target, &result, &j) != COLA_OK) abort();
+        if (j.verdict.reward > 0 && (target < 0 || j.verdict.prediction != target)) abort();
+        if (control && target >= 0 && target == cola_judge_gold(tasks, row)) abort();
+        see(cola_judge_target_text(tasks, row, target));
+    }
 }
 
 static void read_everything(const struct cola_tasks *tasks)
@@ -245,7 +268,7 @@ static void read_everything(const struct cola_tasks *tasks)
             see(cola_tasks_choice(tasks, i, c));
             see(cola_tasks_label(tasks, i, c));
         }
-        seen += (uint32_t)cola_control_target(s, 3);
+        judge_everything(tasks, i);
     }
     for (int32_t t = -1; t < 32; t++) see(cola_tasks_token_bytes(tasks, t));
 }
@@ -276,9 +299,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct bytes in = {data, n};
     struct cola_tasks *tasks = NULL;
     hid_t file = tasks_file_create(path);
-    uint8_t rule = take(&in) % 3;
+    uint8_t rule = take(&in) % 5;
     if (rule == 1) tasks_file_make_letter(file);
-    if (rule == 2) tasks_file_make_generate(file);
+    if (rule == 2 || rule == 4) tasks_file_make_generate(file);
+    if (rule == 3) tasks_file_make_generate_letter(file);
+    if (rule == 4) tasks_file_text(file, "grader", "boxed");
     for (int i = 0; in.n >= 2 && i < 12; i++) {
         if (take(&in) % 4 == 0)
             change_attribute(file, &in);

@@ -126,16 +126,87 @@ static inline void tasks_file_make_letter(hid_t file)
                    9);
 }
 
-static inline void tasks_file_make_generate(hid_t file)
+/* --- generate ---------------------------------------------------------------------------------------------
+ */
+
+enum { /* tokens of the vocabulary below */
+       TOKEN_START = 0,
+       TOKEN_STOP = 2,
+       TOKEN_DIGIT = 3, /* and nine more */
+       TOKEN_SPACE = 13,
+       TOKEN_HASHES = 14,
+       TOKEN_BOX = 15,
+       TOKEN_CLOSE = 16,
+       TOKEN_ANSWER = 17,
+       TOKEN_LETTER = 18, /* and three more */
+       TOKEN_EMPTY = 22,
+       TOKEN_BEYOND = 23 /* the first that is not in it */
+};
+
+static inline void tasks_file_vocabulary(hid_t file)
+{
+    H5Gclose(H5Gcreate2(file, "vocabulary", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    tasks_file_bytes(file, "vocabulary/values", "<s>ab0123456789 ####\\boxed{}Answer: ABCD");
+    TASKS_FILE_PUT(file, "vocabulary/offsets", H5T_NATIVE_UINT64, uint64_t, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+                   12, 13, 14, 15, 16, 20, 27, 28, 36, 37, 38, 39, 40, 40);
+}
+
+static inline void tasks_file_generate_settings(hid_t file, const char *grader)
 {
     tasks_file_text(file, "score", "generate");
+    tasks_file_text(file, "grader", grader);
     tasks_file_integers(file, "max_new_tokens", (const int32_t[]){16}, 1);
-    tasks_file_integers(file, "stop_tokens", (const int32_t[]){2, 0}, 2);
-    TASKS_FILE_PUT(file, "samples/gold", H5T_NATIVE_INT32, int32_t, 0, -1, -1);
-    TASKS_FILE_PUT(file, "samples/candidate_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 9, 9, 9);
-    H5Gclose(H5Gcreate2(file, "vocabulary", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-    tasks_file_bytes(file, "vocabulary/values", "<s>ab");
-    TASKS_FILE_PUT(file, "vocabulary/offsets", H5T_NATIVE_UINT64, uint64_t, 0, 3, 4, 5);
+    tasks_file_integers(file, "stop_tokens", (const int32_t[]){TOKEN_STOP, TOKEN_START}, 2);
+    tasks_file_vocabulary(file);
+}
+
+/* Choices stay as they are: 4, 3 and 2. */
+static inline void tasks_file_make_generate_letter(hid_t file)
+{
+    tasks_file_generate_settings(file, "letter");
+}
+
+/* n rows "s0", "s1", .. whose one candidate is the gold answer; in place of the three samples. */
+static inline void tasks_file_put_golds(hid_t file, const char *const *gold, uint32_t n)
+{
+    uint64_t *offset = calloc(n + 1, sizeof *offset), *id_offset = calloc(n + 1, sizeof *offset),
+             *choice_offset = calloc(n + 1, sizeof *offset), *none = calloc(n + 1, sizeof *offset);
+    int32_t *prompt = calloc(n, sizeof *prompt), *gold_index = calloc(n, sizeof *gold_index);
+    uint32_t *n_bytes = calloc(n, sizeof *n_bytes);
+    char *ids = calloc(n, 12), *choices = calloc(n, 256);
+    for (uint32_t i = 0; i < n; i++) {
+        prompt[i] = 1 + (int32_t)(i % 20);
+        n_bytes[i] = (uint32_t)strlen(gold[i]);
+        offset[i + 1] = i + 1;
+        id_offset[i + 1] = id_offset[i] + (uint64_t)sprintf(ids + id_offset[i], "s%u", i);
+        choice_offset[i + 1] =
+            choice_offset[i] + (uint64_t)sprintf(choices + choice_offset[i], "%s", gold[i]);
+    }
+    tasks_file_bytes(file, "samples/id_values", ids);
+    tasks_file_put(file, "samples/id_offsets", H5T_NATIVE_UINT64, id_offset, n + 1);
+    tasks_file_put(file, "samples/prompt_values", H5T_NATIVE_INT32, prompt, n);
+    tasks_file_put(file, "samples/prompt_offsets", H5T_NATIVE_UINT64, offset, n + 1);
+    tasks_file_put(file, "samples/gold", H5T_NATIVE_INT32, gold_index, n);
+    tasks_file_put(file, "samples/candidate_offsets", H5T_NATIVE_UINT64, offset, n + 1);
+    tasks_file_put(file, "candidates/token_values", H5T_NATIVE_INT32, NULL, 0);
+    tasks_file_put(file, "candidates/token_offsets", H5T_NATIVE_UINT64, none, n + 1);
+    tasks_file_put(file, "candidates/n_bytes", H5T_NATIVE_UINT32, n_bytes, n);
+    tasks_file_bytes(file, "candidates/label_values", "");
+    tasks_file_put(file, "candidates/label_offsets", H5T_NATIVE_UINT64, none, n + 1);
+    tasks_file_bytes(file, "texts/question_values", "");
+    tasks_file_put(file, "texts/question_offsets", H5T_NATIVE_UINT64, none, n + 1);
+    tasks_file_bytes(file, "texts/choice_values", choices);
+    tasks_file_put(file, "texts/choice_offsets", H5T_NATIVE_UINT64, choice_offset, n + 1);
+    free(offset), free(id_offset), free(choice_offset), free(none), free(prompt), free(gold_index);
+    free(n_bytes), free(ids), free(choices);
+}
+
+/* Three samples without choices; the golds of the first and the last are the same number. */
+static inline void tasks_file_make_generate(hid_t file)
+{
+    static const char *const gold[] = {"18", "5", "6 + 12 = #### 18"};
+    tasks_file_generate_settings(file, "number");
+    tasks_file_put_golds(file, gold, 3);
 }
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cola/grade.h"
 #include "cola/task.h"
 #include "unit/task/tasks_file.h"
 
@@ -80,6 +81,8 @@ static void tasks_right_file_gives_what_it_holds(void **state)
     assert_text(cola_tasks_choice(tasks, 2, 1), "i");
     assert_text(cola_tasks_label(tasks, 1, 2), "3");
     assert_text(cola_tasks_token_bytes(tasks, 0), "");
+    assert_int_equal(cola_tasks_vocabulary(tasks)->n_tokens, 0);
+    assert_int_equal(info->grader, -1);
     cola_tasks_close(tasks);
 }
 
@@ -95,11 +98,33 @@ static void tasks_generate_has_its_settings(void **state)
     assert_int_equal(info->max_new_tokens, 16);
     assert_int_equal(info->n_stop_tokens, 2);
     assert_int_equal(info->stop_token[0], 2);
-    assert_int_equal(cola_tasks_sample(tasks, 1)->n_candidates, 0);
-    assert_text(cola_tasks_token_bytes(tasks, 0), "<s>");
-    assert_text(cola_tasks_token_bytes(tasks, 2), "b");
-    assert_text(cola_tasks_token_bytes(tasks, 3), "");
+    assert_int_equal(info->grader, COLA_GRADE_NUMBER);
+    assert_int_equal(cola_tasks_sample(tasks, 1)->n_candidates, 1);
+    assert_int_equal(cola_tasks_sample(tasks, 1)->gold, 0);
+    assert_text(cola_tasks_token_bytes(tasks, TOKEN_START), "<s>");
+    assert_text(cola_tasks_token_bytes(tasks, TOKEN_STOP), "b");
+    assert_text(cola_tasks_token_bytes(tasks, TOKEN_DIGIT + 7), "7");
+    assert_text(cola_tasks_token_bytes(tasks, TOKEN_EMPTY), "");
+    assert_text(cola_tasks_token_bytes(tasks, TOKEN_BEYOND), "");
     assert_text(cola_tasks_token_bytes(tasks, -1), "");
+    const struct cola_vocabulary *vocabulary = cola_tasks_vocabulary(tasks);
+    assert_int_equal(vocabulary->n_tokens, TOKEN_BEYOND);
+    assert_int_equal(vocabulary->offsets[TOKEN_BOX + 1] - vocabulary->offsets[TOKEN_BOX], 7);
+    assert_memory_equal(vocabulary->values + vocabulary->offsets[TOKEN_BOX], "\\boxed{", 7);
+    cola_tasks_close(tasks);
+}
+
+static void tasks_generate_with_choices_has_them(void **state)
+{
+    (void)state;
+    hid_t file = tasks_file_create(path);
+    tasks_file_make_generate_letter(file);
+    TASKS_FILE_PUT(file, "samples/gold", H5T_NATIVE_INT32, int32_t, 2, -1, 1); /* unknown is allowed */
+    H5Fclose(file);
+    struct cola_tasks *tasks = open_tasks();
+    assert_int_equal(cola_tasks_info(tasks)->grader, COLA_GRADE_LETTER);
+    assert_int_equal(cola_tasks_sample(tasks, 0)->n_candidates, 4);
+    assert_int_equal(cola_tasks_sample(tasks, 1)->gold, -1);
     cola_tasks_close(tasks);
 }
 
@@ -153,6 +178,27 @@ static void fingerprint_sees_everything_that_a_search_reads(void **state)
         H5Fclose(file);
         take_fingerprint(after);
         assert_string_not_equal(before, after);
+    }
+}
+
+/* What turns tokens into a verdict decides labels too. */
+static void fingerprint_sees_what_a_grader_reads(void **state)
+{
+    (void)state;
+    static const char *const gold[] = {"18", "5", "7"}, *const changed[] = {"18", "5", "8"};
+    char seen[6][COLA_HASH_TEXT];
+    for (int change = 0; change < 6; change++) {
+        hid_t file = tasks_file_create(path);
+        tasks_file_generate_settings(file, change == 1 ? "boxed" : "number");
+        tasks_file_put_golds(file, change == 2 ? changed : gold, 3);
+        if (change == 3)
+            tasks_file_bytes(file, "vocabulary/values", "<s>ab0123456789 ####\\boxed{}Answer: ABCE");
+        if (change == 4) tasks_file_integers(file, "max_new_tokens", (const int32_t[]){17}, 1);
+        if (change == 5)
+            tasks_file_integers(file, "stop_tokens", (const int32_t[]){TOKEN_STOP, TOKEN_SPACE}, 2);
+        H5Fclose(file);
+        take_fingerprint(seen[change]);
+        for (int i = 0; i < change; i++) assert_string_not_equal(seen[i], seen[change]);
     }
 }
 
@@ -374,6 +420,78 @@ static void vocabulary_offsets_wrong(hid_t f)
     tasks_file_make_generate(f);
     TASKS_FILE_PUT(f, "vocabulary/offsets", H5T_NATIVE_UINT64, uint64_t, 0, 3, 6, 5);
 }
+static void vocabulary_too_short(hid_t f)
+{
+    tasks_file_make_generate(f);
+    tasks_file_bytes(f, "vocabulary/values", "<s>ab");
+}
+static void vocabulary_empty(hid_t f)
+{
+    tasks_file_make_generate(f);
+    TASKS_FILE_PUT(f, "vocabulary/offsets", H5T_NATIVE_UINT64, uint64_t, 0);
+}
+static void vocabulary_missing(hid_t f)
+{
+    tasks_file_make_generate(f);
+    MUST(H5Ldelete(f, "vocabulary", H5P_DEFAULT));
+}
+static void grader_missing(hid_t f)
+{
+    tasks_file_make_generate(f);
+    H5Adelete(f, "grader");
+}
+static void grader_unknown(hid_t f)
+{
+    tasks_file_make_generate(f);
+    tasks_file_text(f, "grader", "vibes");
+}
+static void grader_a_number(hid_t f)
+{
+    tasks_file_make_generate(f);
+    tasks_file_integers(f, "grader", (const int32_t[]){2}, 1);
+}
+static void gold_is_no_number(hid_t f)
+{
+    static const char *const gold[] = {"18", "five", "7"};
+    tasks_file_make_generate(f);
+    tasks_file_put_golds(f, gold, 3);
+}
+static void gold_box_is_empty(hid_t f)
+{
+    static const char *const gold[] = {"18", "x", ""};
+    tasks_file_make_generate(f);
+    tasks_file_text(f, "grader", "boxed");
+    tasks_file_put_golds(f, gold, 3);
+}
+static void number_with_choices(hid_t f)
+{
+    tasks_file_make_generate_letter(f);
+    tasks_file_text(f, "grader", "number");
+}
+static void number_without_gold(hid_t f)
+{
+    tasks_file_make_generate(f);
+    TASKS_FILE_PUT(f, "samples/gold", H5T_NATIVE_INT32, int32_t, 0, -1, 0);
+}
+static void letter_without_choices(hid_t f)
+{
+    tasks_file_make_generate_letter(f);
+    TASKS_FILE_PUT(f, "samples/gold", H5T_NATIVE_INT32, int32_t, 2, 0, -1);
+    TASKS_FILE_PUT(f, "samples/candidate_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 4, 9, 9);
+}
+static void letter_of_27_choices(hid_t f)
+{
+    static const char *const gold[27] = {"x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x",
+                                         "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x", "x"};
+    tasks_file_make_generate_letter(f);
+    tasks_file_put_golds(f, gold, 27);
+    TASKS_FILE_PUT(f, "samples/gold", H5T_NATIVE_INT32, int32_t, 3);
+    TASKS_FILE_PUT(f, "samples/candidate_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 27);
+    TASKS_FILE_PUT(f, "samples/prompt_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 27);
+    TASKS_FILE_PUT(f, "texts/question_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 0);
+    tasks_file_bytes(f, "samples/id_values", "one");
+    TASKS_FILE_PUT(f, "samples/id_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 3);
+}
 
 static const struct {
     const char *what;
@@ -423,6 +541,18 @@ static const struct {
     {"generate without a limit", generate_without_limit, "max_new_tokens"},
     {"a stop token below 0", generate_stop_is_no_token, "stop_tokens"},
     {"vocabulary offsets", vocabulary_offsets_wrong, "vocabulary/offsets"},
+    {"vocabulary of fewer bytes", vocabulary_too_short, "vocabulary/offsets: expected 0 first and 5 last"},
+    {"vocabulary of no token", vocabulary_empty, "vocabulary/offsets"},
+    {"generate without a vocabulary", vocabulary_missing, "vocabulary is missing"},
+    {"generate without a grader", grader_missing, "grader is missing"},
+    {"unknown grader", grader_unknown, "grader: 'vibes'"},
+    {"grader a number", grader_a_number, "grader"},
+    {"a gold that is no number", gold_is_no_number, "sample s1 (row 1): gold answer"},
+    {"an empty gold", gold_box_is_empty, "sample s2 (row 2): gold answer"},
+    {"choices for grader number", number_with_choices, "sample q1 (row 0): grader number"},
+    {"grader number without gold", number_without_gold, "sample s1 (row 1): grader number"},
+    {"grader letter without choices", letter_without_choices, "sample q3 (row 2): 0 choices"},
+    {"27 choices", letter_of_27_choices, "sample one (row 0): 27 choices"},
 };
 
 static void tasks_malformed_file_is_refused_by_name(void **state)
@@ -513,8 +643,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_right_file_gives_what_it_holds),
         cmocka_unit_test(tasks_generate_has_its_settings),
+        cmocka_unit_test(tasks_generate_with_choices_has_them),
         cmocka_unit_test(fingerprint_ignores_storage_and_texts),
         cmocka_unit_test(fingerprint_sees_everything_that_a_search_reads),
+        cmocka_unit_test(fingerprint_sees_what_a_grader_reads),
         cmocka_unit_test(tasks_malformed_file_is_refused_by_name),
         cmocka_unit_test(tasks_letter_fixed_strings_and_later_minor_are_read),
         cmocka_unit_test(tasks_truncated_file_is_refused),
