@@ -45,7 +45,6 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "task": "task",
     "grade": "task",
     "result": "task",
-    "grade": "task",
     "judge": "task",
     "search": "search",
     "engine": "engine",
