@@ -2,9 +2,9 @@
 
 expected.safetensors of llama_sharded_bf16_v4 was computed by a model that had been cast to bf16 and back to
 float32: its inverse rotary frequencies, a buffer and no weight, were rounded to 8 bits with it. A forward
-pass in float64 from the files meets the reference with frequencies so rounded, and misses it by 1e-2 without, more
-at later positions. Loading the files afresh (as transformers' from_pretrained and this program do) rounds
-nothing but the weights. docs/numerics.md.
+pass in float64 from the files meets the reference with frequencies so rounded, and misses it by 1e-2
+without, more at later positions. Loading the files afresh (as transformers' from_pretrained and this
+program do) rounds nothing but the weights. docs/numerics.md.
 """
 
 import json
