@@ -41,7 +41,6 @@ static const struct spelling command[] = {
     {"equiv", "="},        {"lbrack", "["},
     {"rbrack", "]"},       {"varnothing", "\\emptyset"},
     {"land", ","},         {"lor", ","},
-    {"implies", "="},      {"Rightarrow", "="},
 };
 
 /* Commands of one sign that is no letter. */

@@ -58,7 +58,7 @@ static bool values_equal(struct latex *latex, const struct latex_node *a, const 
            latex_value_equal(latex, part, other->value);
 }
 
-/* Letters and digits of an answer, lower-case. */
+/* Letters and digits of an answer, lower-case; 0 of them where it computes: V-W is not the words VW. */
 static size_t letters_of(const struct latex *latex, uint32_t index, char *out, size_t room)
 {
     char printed[LATEX_CLEAN_MAX];
@@ -66,8 +66,11 @@ static size_t letters_of(const struct latex *latex, uint32_t index, char *out, s
     size_t n = 0;
     latex_print(latex, &(struct latex_answer){.node = index}, &text);
     if (text.cut) return 0;
-    for (size_t i = 0; i < text.n && n < room; i++)
+    bool words = node_at(latex, index)->kind == LATEX_TEXT;
+    for (size_t i = 0; i < text.n && n < room; i++) {
+        if (!words && strchr("+-/^=<>!", text.bytes[i])) return 0;
         if (cola_is_word(text.bytes[i])) out[n++] = cola_to_lower(text.bytes[i]);
+    }
     return n;
 }
 
@@ -109,6 +112,15 @@ static bool relations_equal(struct latex *latex, uint32_t a, uint32_t b)
     return one->open == '=' || one->open == SIGN_NOT_EQUAL || factor.num > 0;
 }
 
+/* (x+1)(x+2) = x^2+3x+2, true for every x: worth its last side. */
+static bool is_identity(struct latex *latex, uint32_t index)
+{
+    struct latex_value sides;
+    const struct latex_node *node = node_at(latex, index);
+    return node->kind == LATEX_RELATION && node->open == '=' && difference(latex, index, &sides) &&
+           sides.n == 0;
+}
+
 static bool is_named(const struct latex_node *node)
 {
     return node->kind == LATEX_RELATION && node->open == '=' && node->named;
@@ -132,6 +144,8 @@ static bool nodes_equal(struct latex *latex, uint32_t a, uint32_t b)
     if (is_named(left) && right->kind != LATEX_RELATION)
         return nodes_equal(latex, latex->child[left->child + 1], b);
     if (is_named(right) && left->kind != LATEX_RELATION)
+        return nodes_equal(latex, a, latex->child[right->child + 1]);
+    if (left->kind == LATEX_VALUE && is_identity(latex, b))
         return nodes_equal(latex, a, latex->child[right->child + 1]);
     if (left->kind == LATEX_SET && left->n_children == 1 && right->kind == LATEX_VALUE)
         return nodes_equal(latex, latex->child[left->child], b);

@@ -312,13 +312,12 @@ static bool parse_product(struct latex_parser *p, struct latex_value *out)
     struct latex_value product, factor;
     struct latex_rational number;
     char first = peek(p);
-    bool numeral = p->at < p->n && (cola_is_digit(first) || first == '.'), whole = false;
-    if (numeral) {
-        struct latex_parser ahead = *p;
-        numeral = latex_parse_numeral(&ahead, &number, &whole);
-    }
+    bool numeral = p->at < p->n && cola_is_digit(first), whole = false;
+    struct latex_parser ahead = *p;
+    numeral = numeral && latex_parse_numeral(&ahead, &number, &whole) && whole;
     if (!latex_parse_power(p, &product)) return false;
-    if (numeral && whole) accept_mixed(p, &product);
+    latex_skip_spaces(&ahead);
+    if (numeral && p->at == ahead.at) accept_mixed(p, &product); /* not behind 2^3 */
     for (;;) {
         char c = peek(p);
         if (p->at < p->n && (c == '*' || c == '/')) {

@@ -278,6 +278,31 @@ static void boxed_exact_where_doubles_are_not(void **state)
     assert_int_equal(grade_box("340282366920938463463374607431768211456", "0").verdict, COLA_GRADE_WRONG);
 }
 
+/* Beyond the table, which is also held to math-verify: it takes i for a name and reads 100,200 as one number.
+ */
+static void boxed_imaginary_unit_and_lists_without_blanks(void **state)
+{
+    (void)state;
+    static const char *const same[][2] = {
+        {"-1", "i^2"},
+        {"5", "(2+i)(2-i)"},
+        {"-i", "\\frac{1}{i}"},
+        {"1", "i^{4}"},
+        {"100, 200", "100,200"},
+        {"(100, 200)", "(100,200)"},
+        {"100,200", "100, 200"},
+        {"100200", "100,200"},
+        {"3i", "\\sqrt{-9}"},
+        {"(-2,7]", "-2<x\\le 7"},
+        {"[3,\\infty)", "x\\ge 3"},
+        {"(-\\infty,3)", "3>x"},
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        assert_int_equal(grade_box(same[i][0], same[i][1]).verdict, COLA_GRADE_RIGHT);
+    assert_int_equal(grade_box("1", "i^2").verdict, COLA_GRADE_WRONG);
+    assert_int_equal(grade_box("100, 201", "100,200").verdict, COLA_GRADE_WRONG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +314,7 @@ int main(void)
         cmocka_unit_test(boxed_unreadable_answers_are_right_only_where_they_are_the_gold),
         cmocka_unit_test(boxed_gold_may_be_a_whole_solution),
         cmocka_unit_test(boxed_exact_where_doubles_are_not),
+        cmocka_unit_test(boxed_imaginary_unit_and_lists_without_blanks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
