@@ -9,7 +9,8 @@ usage() {
 usage: jobs/setup.sh [demo|tests]
 
   demo    what building and jobs/demo.sh need (the default)
-  tests   that, and what tests/run.sh needs: cmocka, clang with its fuzzer and formatter, h5dump, pytest, ruff
+  tests   that, and what tests/run.sh needs: cmocka, clang with its fuzzer and formatter, h5dump, pytest, ruff,
+           pyarrow
 
 Debian packages are installed with apt-get, as root or through sudo. Without either, or on another distribution,
 the missing ones are named: ask your administrator, or load your cluster's modules. Python packages go into .venv
@@ -70,7 +71,7 @@ find_python() {
 }
 
 requirements=(jobs/requirements.txt)
-if [[ $mode == tests ]]; then requirements+=(tests/requirements.txt); fi
+if [[ $mode == tests ]]; then requirements+=(jobs/requirements-parquet.txt tests/requirements.txt); fi
 
 # what .venv was made from; any change makes it again
 wanted() { cat "${requirements[@]}" analysis/pyproject.toml 2>/dev/null | sha256sum | cut -d' ' -f1; }

@@ -1,32 +1,44 @@
-"""Reads a benchmark's rows (JSON lines, Hugging Face schema) into questions, and names every bad row.
+"""Checks a benchmark's rows, in the Hugging Face schema, and makes them questions; names every bad row.
 
-The right answer is an index: the row's answer key is looked up among the row's own labels. Some ARC rows have
-labels 1..4 instead of A..D; published runs that compared keys with letters scored those rows as always wrong.
+The right answer of a row with choices is an index: the row's answer key is looked up among the row's own
+labels. Some ARC rows have labels 1..4 instead of A..D; published runs that compared keys with letters scored
+those rows as always wrong. A row without choices has one candidate, the right answer.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from cola_jobs.progress import JobError
+from cola_jobs import row_source
 from cola_jobs.task_file import Fields
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+LEVEL = re.compile(r"(?:level )?([0-9]{1,3})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Question:
-    """One row, checked: at least two choices, gold is an index into them."""
+    """One row, checked: gold is an index into the choices."""
 
     where: str  # file and line, for errors
     id: str
     question: str
-    choices: list[str]
-    labels: list[str]
+    choices: list[str]  # two or more; of a free answer: the right one alone
+    labels: list[str]  # as the row has them; of a free answer: [""]
     gold: int
+    subject: str
     row: Mapping[str, Any]  # as read
+
+
+@dataclass
+class Rows:
+    """What was read: the questions to use, and a line about each bad row met on the way."""
+
+    questions: list[Question] = field(default_factory=list)
+    bad: list[str] = field(default_factory=list)
+    n_repeated: int = 0  # rows left out because they repeat an earlier question, where the task allows it
+    n_other_level: int = 0  # rows left out because they are of another level
 
 
 class BadRow(Exception):
@@ -52,7 +64,7 @@ def _text(row: Any, path: str) -> str:
 
 
 def _key(value: Any, path: str) -> str:
-    """A label or an answer key: a string or a whole number, as text."""
+    """A label, an answer or an id: a string or a whole number, as text."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadRow(f"{path} is {type(value).__name__}, expected a string or a whole number")
     return str(value).strip()
@@ -74,66 +86,130 @@ def _list(row: Any, path: str) -> list[Any]:
     return value
 
 
-def parse(where: str, row: Any, fields: Fields) -> Question:
+def _labels(row: Any, fields: Fields, n_choices: int) -> list[str]:
+    """The row's own labels; A, B, .. where its schema has none."""
+    if not fields.labels:
+        return list(LETTERS[:n_choices])
+    labels = [_key(label, fields.labels) for label in _list(row, fields.labels)]
+    if len(labels) != n_choices:
+        raise BadRow(f"has {n_choices} choices but {len(labels)} labels")
+    if len(set(labels)) != len(labels):
+        raise BadRow(f"has a label twice: {', '.join(labels)}")
+    return labels
+
+
+def _choices(row: Any, fields: Fields) -> tuple[list[str], list[str]]:
+    """Texts and labels of the choices."""
+    choices = _list(row, fields.choices)
+    if not 2 <= len(choices) <= len(LETTERS):
+        raise BadRow(f"has {len(choices)} choices, expected 2 to {len(LETTERS)}")
+    labels = _labels(row, fields, len(choices))
+    for label, choice in zip(labels, choices, strict=True):
+        if not isinstance(choice, str) or not choice.strip():
+            raise BadRow(f"choice {label} is empty or not a string")
+    return choices, labels
+
+
+def _gold(row: Any, fields: Fields, labels: list[str]) -> int:
+    """The index of the right choice."""
+    value = _get(row, fields.answer)
+    if fields.answer_is == "label":
+        answer = _key(value, fields.answer)
+        if answer not in labels:
+            raise BadRow(f"{fields.answer} {answer!r} is not among the labels {', '.join(labels)}")
+        return labels.index(answer)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRow(f"{fields.answer} is {type(value).__name__}, expected a whole number")
+    if not 0 <= value < len(labels):
+        raise BadRow(f"{fields.answer} is {value}, expected 0 to {len(labels) - 1}")
+    return value
+
+
+def _free_answer(row: Any, fields: Fields) -> str:
+    """The text of the right answer; with answer_after what follows the last such mark."""
+    text = _key(_get(row, fields.answer), fields.answer)
+    if fields.answer_after:
+        if fields.answer_after not in text:
+            raise BadRow(f"{fields.answer} has no {fields.answer_after}")
+        text = text.rsplit(fields.answer_after, 1)[1].strip()
+    if not text:
+        behind = f" behind {fields.answer_after}" if fields.answer_after else ""
+        raise BadRow(f"{fields.answer} is empty{behind}")
+    return text
+
+
+def _id(row: Any, fields: Fields, number_id: str) -> str:
+    """The row's id; where the task numbers its rows and this one has none, the id made of its number."""
+    try:
+        value = _get(row, fields.id) if fields.id else None
+    except BadRow:
+        value = None
+        if not fields.numbered:
+            raise
+    if value is None and fields.numbered:
+        return number_id
+    row_id = _key(value, fields.id)
+    if not row_id:
+        raise BadRow(f"{fields.id} is empty")
+    return row_id
+
+
+def parse(where: str, row: Any, fields: Fields, number_id: str = "") -> Question:
     """A question from a decoded row; BadRow says what is wrong with it."""
     if not isinstance(row, dict):
         raise BadRow("is not a JSON object")
-    choices = _list(row, fields.choices)
-    labels = [_key(label, fields.labels) for label in _list(row, fields.labels)]
-    if len(choices) != len(labels):
-        raise BadRow(f"has {len(choices)} choices but {len(labels)} labels")
-    if not 2 <= len(choices) <= len(LETTERS):
-        raise BadRow(f"has {len(choices)} choices, expected 2 to {len(LETTERS)}")
-    for index, choice in enumerate(choices):
-        if not isinstance(choice, str) or not choice.strip():
-            raise BadRow(f"choice {labels[index]} is empty or not a string")
-    if len(set(labels)) != len(labels):
-        raise BadRow(f"has a label twice: {', '.join(labels)}")
-    answer = _key(_get(row, fields.answer), fields.answer)
-    if answer not in labels:
-        raise BadRow(f"{fields.answer} {answer!r} is not among the labels {', '.join(labels)}")
-    question, row_id = _text(row, fields.question), _text(row, fields.id)
-    _check_unicode([question, row_id, *choices, *labels])
-    return Question(where, row_id, question, choices, labels, labels.index(answer), row)
+    if fields.answer_is == "text":
+        choices, labels, gold = [_free_answer(row, fields)], [""], 0
+    else:
+        choices, labels = _choices(row, fields)
+        gold = _gold(row, fields, labels)
+    question, row_id = _text(row, fields.question), _id(row, fields, number_id)
+    subject = _text(row, fields.subject).replace("_", " ") if fields.subject else ""
+    _check_unicode([question, row_id, subject, *choices, *labels])
+    return Question(where, row_id, question, choices, labels, gold, subject, row)
 
 
-def _decode(line: bytes) -> Any:
-    try:
-        return json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise BadRow(f"is not UTF-8 (byte {error.start} of the line)") from error
-    except (ValueError, RecursionError) as error:
-        raise BadRow(f"is not JSON: {error}") from error
+def _is_of_level(row: Any, path: str, level: int) -> bool:
+    value = _get(row, path)
+    match = LEVEL.fullmatch(_key(value, path))
+    if not match:
+        raise BadRow(f"{path} is {value!r}, expected a level as a number")
+    return int(match[1]) == level
 
 
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Where and content of every line that is not blank."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield f"{path}:{number}", line
-    except OSError as error:
-        raise JobError(f"{path}: cannot be read: {error.strerror}") from error
+def _repeats(question: Question, first: Question, fields: Fields) -> bool:
+    """True for a row that asks the same again and may be left out; BadRow for any other use of an id."""
+    if fields.duplicates == "refuse":
+        raise BadRow(f"has the id {question.id!r} of {first.where}")
+    if (question.question, question.choices) != (first.question, first.choices):
+        raise BadRow(f"has the id {question.id!r} of {first.where}, but another question or answer")
+    return True
 
 
-def read(path: Path, fields: Fields, skip: int, limit: int | None) -> tuple[list[Question], list[str]]:
-    """The questions after the first `skip`, at most `limit`, and a line about each bad row met on the way."""
-    if path.suffix == ".parquet":
-        raise JobError(f"{path}: Parquet is not read yet; write the rows as JSON lines (.jsonl)")
-    questions: list[Question] = []
-    bad: list[str] = []
-    first_use: dict[str, str] = {}
-    for where, line in _lines(path):
-        if limit is not None and len(questions) >= skip + limit:
+def read(
+    sources: Iterable[str], fields: Fields, name: str, level: int | None, skip: int, limit: int | None
+) -> Rows:
+    """The questions after the first `skip`, at most `limit`; name is for the ids of rows that have none."""
+    result = Rows()
+    first_use: dict[str, Question] = {}
+    for number, row in enumerate(row_source.read(sources)):
+        if limit is not None and len(result.questions) >= skip + limit:
             break
         try:
-            question = parse(where, _decode(line), fields)
-            if question.id in first_use:
-                raise BadRow(f"has the id {question.id!r} of {first_use[question.id]}")
+            if row.problem:
+                raise BadRow(row.problem)
+            if level is not None and not _is_of_level(row.content, fields.level, level):
+                result.n_other_level += 1
+                continue
+            question = parse(row.where, row.content, fields, f"{name}/{number:06d}")
+            first = first_use.get(question.id)
+            if first and _repeats(question, first, fields):
+                result.n_repeated += 1
+                continue
         except BadRow as error:
-            bad.append(f"{where}: {error}")
+            result.bad.append(f"{row.where}: {error}")
             continue
-        first_use[question.id] = where
-        questions.append(question)
-    return questions[skip:], bad
+        first_use[question.id] = question
+        result.questions.append(question)
+    del result.questions[:skip]
+    return result

@@ -1,5 +1,6 @@
 """Writes tasks.h5 (docs/format-tasks.md): plain columns, ragged ones as flat values and offsets."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import numpy as np
 import xxhash
 from numpy.typing import DTypeLike
 
-VERSION = (1, 0)
+VERSION = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,17 @@ class Sample:
     candidates: list[Candidate]
     gold: int
     question: str
+    of_sample: int | None = None  # of a re-ordering: the sample whose choices it re-orders
+    order: tuple[int, ...] = ()  # and which of that sample's candidates each of its own is
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Settings of the score rule generate."""
+
+    grader: str
+    max_new_tokens: int
+    stop_tokens: list[int]
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,13 @@ class Tasks:
     samples: list[Sample]
     fingerprints: dict[str, str]  # tokenizer, template, data
     vocabulary: list[bytes] | None = None
+    generate: Generate | None = None
     extra: dict[str, str] = field(default_factory=dict)  # further root attributes; names begin with x_
+
+
+def reordered(sample: Sample, of_sample: int, order: Sequence[int]) -> Sample:
+    """The sample, marked as a re-ordering of an earlier one."""
+    return dataclasses.replace(sample, of_sample=of_sample, order=tuple(order))
 
 
 def fingerprint(*parts: bytes) -> str:
@@ -75,6 +93,10 @@ def _write_attributes(file: h5py.File, tasks: Tasks) -> None:
     file.attrs["task"] = tasks.task
     file.attrs["model_name"] = tasks.model_name
     file.attrs["score"] = tasks.score
+    if tasks.generate:
+        file.attrs["grader"] = tasks.generate.grader
+        file.attrs["max_new_tokens"] = np.int32(tasks.generate.max_new_tokens)
+        file.attrs["stop_tokens"] = np.array(tasks.generate.stop_tokens, dtype=np.int32)
     for name in ("tokenizer", "template", "data"):
         file.attrs[f"{name}_fingerprint"] = tasks.fingerprints[name]
     for name, value in tasks.extra.items():
@@ -101,6 +123,19 @@ def _write_columns(file: h5py.File, tasks: Tasks) -> None:
         _ragged(file.create_group("vocabulary"), "", tasks.vocabulary, np.uint8)
 
 
+def _write_reorderings(file: h5py.File, samples: list[Sample]) -> None:
+    """The two columns that say which sample and candidate each one is; none where no sample is re-ordered."""
+    if all(sample.of_sample is None for sample in samples):
+        return
+    of_sample: list[int] = []
+    of_candidate: list[int] = []
+    for index, sample in enumerate(samples):
+        of_sample.append(index if sample.of_sample is None else sample.of_sample)
+        of_candidate.extend(sample.order or range(len(sample.candidates)))
+    file["samples/of_sample"] = np.array(of_sample, dtype=np.uint32)
+    file["candidates/of_candidate"] = np.array(of_candidate, dtype=np.uint32)
+
+
 def write(path: Path, tasks: Tasks) -> None:
     """Writes beside the target and renames: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,6 +144,7 @@ def write(path: Path, tasks: Tasks) -> None:
         with h5py.File(temporary, "w") as file:
             _write_attributes(file, tasks)
             _write_columns(file, tasks)
+            _write_reorderings(file, tasks.samples)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

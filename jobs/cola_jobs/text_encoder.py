@@ -29,7 +29,7 @@ class TextEncoder:
         if not self._path.is_file():
             raise JobError(f"{model}: has no tokenizer.json; is it a Hugging Face model directory?")
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(str(model))
+            self._tokenizer = AutoTokenizer.from_pretrained(str(model), local_files_only=True)
         except Exception as error:  # transformers raises whatever its parsers raise
             raise JobError(f"{model}: transformers cannot load its tokenizer: {error}") from error
 
@@ -37,14 +37,44 @@ class TextEncoder:
         """The bytes of tokenizer.json, for the fingerprint."""
         return self._path.read_bytes()
 
-    def chat_template(self) -> str:
-        """The chat template; an error if the model has none."""
+    def _find_chat_template(self) -> str:
+        """That of chat_template.jinja, else of tokenizer_config.json (transformers' order); "": none."""
         template: object = self._tokenizer.chat_template
         if isinstance(template, dict):
             template = template.get("default")
-        if not isinstance(template, str) or not template:
-            raise JobError(f"{self._path.parent}: has no chat template, which this task's score rule needs")
+        return template if isinstance(template, str) else ""
+
+    def has_chat_template(self) -> bool:
+        """True for a model to chat with."""
+        return self._find_chat_template() != ""
+
+    def chat_template(self) -> str:
+        """The chat template; an error if the model has none."""
+        template = self._find_chat_template()
+        if not template:
+            raise JobError(f"{self._path.parent}: has no chat template, which this task's template needs")
         return template
+
+    def _declared_ends(self, name: str) -> set[int]:
+        """eos_token_id of a file of the model directory: a number or a list."""
+        path = self._path.with_name(name)
+        if not path.is_file():
+            return set()
+        try:
+            value = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
+        except (ValueError, AttributeError) as error:
+            raise JobError(f"{path}: is no JSON object: {error}") from error
+        ids = value if isinstance(value, list) else [] if value is None else [value]
+        for token in ids:
+            if type(token) is not int or token < 0:
+                raise JobError(f"{path}: eos_token_id holds {token!r}, expected token ids")
+        return set(ids)
+
+    def stop_tokens(self) -> list[int]:
+        """What ends an answer: the end tokens of generation_config.json (else config.json) and tokenizer."""
+        ends = self._declared_ends("generation_config.json") or self._declared_ends("config.json")
+        own: int | None = self._tokenizer.eos_token_id
+        return sorted(ends if own is None else ends | {own})
 
     def chat(self, message: str) -> str:
         """The text of a conversation with one user message, up to where the answer begins."""
@@ -77,13 +107,19 @@ class TextEncoder:
         prompt = self.encode(context, chat)
         return prompt, self.encode(context + continuation, chat)[len(prompt) :]
 
-    def vocabulary(self) -> list[bytes] | None:
-        """The bytes of every token id, or None for a tokenizer of a kind not known here."""
+    def vocabulary(self, with_special: bool = True) -> list[bytes] | None:
+        """The bytes of every token id, or None for a tokenizer of a kind not known here.
+
+        Special tokens stand for no bytes, unless with_special.
+        """
         content = json.loads(self.tokenizer_json())
         to_bytes = token_bytes.of_decoder(content.get("decoder"))
         if to_bytes is None:
             return None
-        added = {int(entry["id"]): entry["content"] for entry in content.get("added_tokens", [])}
+        added = {
+            int(entry["id"]): "" if entry.get("special") and not with_special else entry["content"]
+            for entry in content.get("added_tokens", [])
+        }
         vocabulary = [b""] * len(self._tokenizer)
         for token, index in self._tokenizer.get_vocab().items():
             vocabulary[index] = added[index].encode() if index in added else to_bytes(token)

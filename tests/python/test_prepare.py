@@ -3,80 +3,16 @@ labels, bad rows named by line, and a file that says what docs/format-tasks.md s
 
 import json
 import re
-import subprocess
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import prepare
 import pytest
 import xxhash
-from cola_jobs import task_file
-from cola_jobs.progress import JobError
 from cola_jobs.text_encoder import TextEncoder
-from conftest import DATA, ROOT, read_rows
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-
-WriteRows = Callable[[list[Any]], Path]
-
-
-class File:
-    """A tasks.h5, read the way its page describes."""
-
-    def __init__(self, path: Path) -> None:
-        with h5py.File(path) as file:
-            self.attributes = dict(file.attrs)
-            self.data: dict[str, np.ndarray] = {}
-            file.visititems(lambda name, item: self._keep(name, item))
-
-    def _keep(self, name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            self.data[name] = item[()]
-
-    def ragged(self, name: str) -> list[np.ndarray]:
-        values, offsets = self.data[f"{name}_values"], self.data[f"{name}_offsets"]
-        return [values[a:b] for a, b in pairwise(offsets)]
-
-    def texts(self, name: str) -> list[str]:
-        return [bytes(row).decode() for row in self.ragged(name)]
-
-    def per_sample(self, column: list[Any]) -> list[list[Any]]:
-        offsets = self.data["samples/candidate_offsets"]
-        return [list(column[a:b]) for a, b in pairwise(offsets)]
-
-    def candidate_tokens(self) -> list[list[list[int]]]:
-        return self.per_sample([row.tolist() for row in self.ragged("candidates/token")])
-
-
-@pytest.fixture
-def run(model: Path, tmp_path: Path) -> Callable[..., File]:
-    """Runs prepare.py's main and reads what it wrote."""
-
-    def run(rows: Path, *options: str, task: str = "arc_easy", score: str = "loglik") -> File:
-        out = tmp_path / "out" / f"{score}.h5"
-        arguments = ["--model", str(model), "--task", task, "--rows", str(rows), "--out", str(out)]
-        assert prepare.main([*arguments, "--score", score, *options]) == 0
-        return File(out)
-
-    return run
-
-
-def row(**changes: Any) -> dict[str, Any]:
-    good = {
-        "id": "q1",
-        "question": "Which is a metal?",
-        "choices": {"text": ["iron", "salt", "wood", "air"], "label": ["A", "B", "C", "D"]},
-        "answerKey": "A",
-    }
-    return good | changes
-
-
-def choices(labels: list[Any], texts: list[Any] | None = None) -> dict[str, Any]:
-    return {"text": texts or [f"choice {i}" for i in range(len(labels))], "label": labels}
-
+from conftest import DATA, ROOT, File, WriteRows, choices, read_rows, row, small_model
 
 # --- the same ids as other implementations
 
@@ -122,19 +58,6 @@ def test_blanks_at_the_end_of_a_context_go_to_the_continuation(model: Path) -> N
     assert prompt + tokens == encoder.encode("Answer: iron")
 
 
-def small_model(directory: Path, config: dict[str, Any]) -> Path:
-    """A tokenizer of words that puts <s> before every text, as Llama's does."""
-    tokenizer = Tokenizer(models.WordLevel({"<s>": 0, "<unk>": 1, "iron": 2, "salt": 3}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.add_special_tokens(["<s>"])
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
-    directory.mkdir()
-    tokenizer.save(str(directory / "tokenizer.json"))
-    named = {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "unk_token": "<unk>"}
-    (directory / "tokenizer_config.json").write_text(json.dumps(named | config))
-    return directory
-
-
 def test_begin_of_text_is_added_once(tmp_path: Path) -> None:
     encoder = TextEncoder(small_model(tmp_path / "m", {}))
     assert encoder.encode("iron salt") == [0, 2, 3]
@@ -150,13 +73,52 @@ def test_a_template_that_asks_for_the_date_gets_the_same_every_day(tmp_path: Pat
     assert encoder.chat("iron") == "26 Jul 2024 iron"
 
 
-def test_a_model_without_chat_template_is_refused_for_letter(
+def test_a_model_without_chat_template_cannot_chat(
     tmp_path: Path, write_rows: WriteRows, capsys: pytest.CaptureFixture[str]
 ) -> None:
     directory = small_model(tmp_path / "m", {})
     arguments = ["--model", str(directory), "--task", "arc_easy", "--rows", str(write_rows([row()]))]
-    assert prepare.main([*arguments, "--score", "letter", "--out", str(tmp_path / "t.h5")]) == 1
+    options = ["--score", "letter", "--template", "chat", "--out", str(tmp_path / "t.h5")]
+    assert prepare.main([*arguments, *options]) == 1
     assert "has no chat template" in capsys.readouterr().err
+
+
+def test_chat_template_jinja_comes_before_tokenizer_config(tmp_path: Path) -> None:
+    directory = small_model(tmp_path / "m", {"chat_template": "salt {{ messages[0].content }}"})
+    assert TextEncoder(directory).chat("iron") == "salt iron"
+    (directory / "chat_template.jinja").write_text("<s> {{ messages[0].content }}")
+    assert TextEncoder(directory).chat("iron") == "<s> iron"
+
+
+def test_letter_asks_a_base_model_plainly(run: Callable[..., File], base_model: Path) -> None:
+    encoder = TextEncoder(base_model)
+    assert not encoder.has_chat_template()
+    file = run(DATA / "arc_easy.jsonl", "--limit", "1", score="letter", model=base_model)
+    entry = read_rows("arc_easy")[0]
+    lines = [f"{letter}. {text}\n" for letter, text in zip("ABCD", entry["choices"]["text"], strict=True)]
+    text = f"Question: {entry['question']}\n{''.join(lines)}Answer:"
+    assert file.ragged("samples/prompt")[0].tolist() == encoder.encode(text)
+    assert file.candidate_tokens() == [[encoder.encode(f" {letter}") for letter in "ABCD"]]
+    assert file.attributes["x_template"] == "plain"
+
+
+def test_a_chat_model_can_be_asked_plainly(run: Callable[..., File], base_model: Path) -> None:
+    options = (DATA / "arc_easy.jsonl", "--limit", "3")
+    asked = run(*options, "--template", "plain", score="letter")
+    base = run(*options, score="letter", model=base_model)
+    assert (asked.data["samples/prompt_values"] == base.data["samples/prompt_values"]).all()
+    assert asked.attributes["x_template"] == "plain"
+
+
+def test_the_second_template_asks_the_same_rows_in_other_words(run: Callable[..., File]) -> None:
+    first = run(DATA / "arc_easy.jsonl", "--limit", "5")
+    second = run(DATA / "arc_easy.jsonl", "--limit", "5", "--template", "second")
+    assert first.texts("samples/id") == second.texts("samples/id")
+    assert first.candidate_tokens() == second.candidate_tokens()
+    pairs = zip(first.ragged("samples/prompt"), second.ragged("samples/prompt"), strict=True)
+    assert all(a.tolist() != b.tolist() for a, b in pairs)
+    assert first.attributes["template_fingerprint"] != second.attributes["template_fingerprint"]
+    assert (first.attributes["x_template"], second.attributes["x_template"]) == ("plain", "second")
 
 
 # --- answers go through the labels
@@ -272,8 +234,17 @@ def test_no_row_left_is_an_error(
     ("options", "message"),
     [
         (["--task", "arc_hard"], "no task arc_hard: jobs/tasks has arc_challenge, arc_easy"),
-        (["--score", "guess"], "the score rule guess is not among letter, loglik"),
-        (["--rows", "rows.parquet"], "Parquet is not read yet"),
+        (["--task", "arc_easy_2"], "no level 2, the task has no levels"),
+        (["--level", "1"], "no level 1, the task has no levels"),
+        (["--task", "dart_math_6"], "no level 6, the task has levels 1 to 5"),
+        (["--task", "dart_math_3", "--level", "2"], "level 3 by the task's name, but 2 by --level"),
+        (["--score", "guess"], "the score rule guess is not among generate, letter, loglik"),
+        (["--task", "gsm8k", "--score", "loglik"], "the score rule loglik is not among generate"),
+        (["--template", "third"], "loglik has no template third, it has plain, second"),
+        (["--template", "chat"], "loglik has no template chat, it has plain, second"),
+        (["--max-new-tokens", "5"], "--max-new-tokens goes only with --score generate, not with loglik"),
+        (["--task", "gsm8k", "--reorder", "1"], "--reorder: the questions of gsm8k have no choices"),
+        (["--reorder", "1"], "the prompt of loglik (plain) does not show the choices"),
         (["--rows", "nowhere.jsonl"], "nowhere.jsonl: cannot be read"),
         (["--model", "nowhere"], "has no tokenizer.json"),
     ],
@@ -290,35 +261,6 @@ def test_skip_and_limit_choose_rows(run: Callable[..., File]) -> None:
     ids = [entry["id"] for entry in read_rows("arc_easy")]
     file = run(DATA / "arc_easy.jsonl", "--skip", "3", "--limit", "5")
     assert file.texts("samples/id") == ids[3:8]
-
-
-# --- task files
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ('prompt = "Question: {question}', 'prompt = "Question: {qestion}', "no placeholder {qestion}"),
-        ("chat = false", "chat = 0", "chat is 0, expected a bool"),
-        ("chat = false", "chats = false", "unknown key chats"),
-        ('id = "id"\n', "", "missing 1 required positional argument: 'id'"),
-        ("[row]", "[rows]", "this table is missing"),
-        ("[loglik]", "[loglik", "Expected ']'"),
-    ],
-)
-def test_a_mistake_in_a_task_file_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
-) -> None:
-    text = (task_file.TASKS / "arc_easy.toml").read_text()
-    assert old in text
-    (tmp_path / "mine.toml").write_text(text.replace(old, new))
-    monkeypatch.setattr(task_file, "TASKS", tmp_path)
-    with pytest.raises(JobError, match=re.escape(message)):
-        task_file.load("mine", "loglik")
-
-
-def test_braces_in_values_and_templates_stay() -> None:
-    assert task_file.fill("{question} \\boxed{}", {"question": "{choice} {}"}) == "{choice} {} \\boxed{}"
 
 
 # --- fingerprints and format
@@ -345,20 +287,43 @@ def test_fingerprints_change_with_what_they_name(
 
 
 def page_tables() -> tuple[dict[str, str], dict[str, str]]:
-    """Attributes and data sets with their types, from the page's two tables."""
+    """Attributes and data sets with their types, from the page's two tables. Types of what is not in every
+    file say so."""
     page = (ROOT / "docs" / "format-tasks.md").read_text(encoding="utf-8")
-    entries = re.findall(r"^\| `([a-z_/]+)` \| ([^|]+) \|", page, re.MULTILINE)
-    attributes = {name: kind for name, kind in entries if "/" not in name}
-    return attributes, {name: kind.strip() for name, kind in entries if "/" in name}
+    tables = page.split("## Root attributes")[1].split("## generate")[0]
+    entries = re.findall(r"^\| `([a-z_/]+)` \| ([^|]+) \|([^\n]*)", tables, re.MULTILINE)
+    attributes = {name: kind for name, kind, _ in entries if "/" not in name}
+    reorderings = "only with re-orderings"
+    data_sets = {
+        name: kind.strip() + (f", {reorderings}" if reorderings in rest else "")
+        for name, kind, rest in entries
+        if "/" in name
+    }
+    return attributes, data_sets
 
 
-def test_the_file_holds_what_its_page_says(run: Callable[..., File]) -> None:
+@pytest.mark.parametrize(
+    ("score", "options", "left_out"),
+    [
+        ("loglik", [], ("only with re-orderings", "only `generate`")),
+        ("generate", ["--reorder", "1"], ()),
+    ],
+)
+def test_the_file_holds_what_its_page_says(
+    run: Callable[..., File], score: str, options: list[str], left_out: tuple[str, ...]
+) -> None:
     attributes, data_sets = page_tables()
-    file = run(DATA / "arc_easy.jsonl", "--limit", "5")
-    assert {name: str(values.dtype) for name, values in file.data.items()} == data_sets
-    always = {name for name, kind in attributes.items() if "only `generate`" not in kind}
-    assert {name for name in file.attributes if not name.startswith("x_")} == always
-    assert file.attributes["version"].tolist() == [1, 0]
+    assert len(data_sets) == 19
+    file = run(DATA / "arc_easy.jsonl", "--limit", "5", *options, score=score)
+    expected = {
+        name: kind.split(",")[0]
+        for name, kind in data_sets.items()
+        if not any(mark in kind for mark in left_out)
+    }
+    assert {name: str(values.dtype) for name, values in file.data.items()} == expected
+    there = {name for name, kind in attributes.items() if not any(mark in kind for mark in left_out)}
+    assert {name for name in file.attributes if not name.startswith("x_")} == there
+    assert file.attributes["version"].tolist() == [1, 1]
     assert file.attributes["version"].dtype == np.int32
     for name, values in file.data.items():
         assert values.ndim == 1, name
@@ -374,18 +339,3 @@ def test_texts_are_the_rows(run: Callable[..., File]) -> None:
     assert file.texts("texts/choice") == [text for entry in rows for text in entry["choices"]["text"]]
     n_bytes = [len(text.encode()) for entry in rows for text in entry["choices"]["text"]]
     assert file.data["candidates/n_bytes"].tolist() == n_bytes
-
-
-def test_the_program_reads_the_file(model: Path, tmp_path: Path) -> None:
-    programs = [ROOT / "build" / preset / "cola" for preset in ("tests", "release")]
-    program = next((path for path in programs if path.exists()), None)
-    if program is None:
-        pytest.skip("neither build/tests/cola nor build/release/cola is built")
-    for score in ("loglik", "letter"):
-        out = tmp_path / f"{score}.h5"
-        arguments = ["--model", str(model), "--task", "arc_easy", "--rows", str(DATA / "arc_easy.jsonl")]
-        assert prepare.main([*arguments, "--score", score, "--out", str(out)]) == 0
-        shown = subprocess.run([program, "info", str(out)], capture_output=True, text=True, timeout=60)
-        assert shown.returncode == 0, shown.stderr
-        assert "arc_easy" in shown.stdout
-        assert score in shown.stdout
