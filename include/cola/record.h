@@ -75,8 +75,8 @@ enum cola_status cola_record_commit(struct cola_record *record);
 
 struct cola_fold {
     const struct cola_search *const *search; /* [n_samples]; NULL: not begun */
-    const int32_t *target; /* [n_samples]: the candidate each search looks for (gold, or the control's) */
-    const bool *finished;  /* [n_samples] */
+    const int32_t *target;                   /* [n_samples]: what each search looks for (cola_judge_target) */
+    const bool *finished;                    /* [n_samples] */
 };
 
 enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold);
@@ -87,12 +87,12 @@ enum cola_status cola_record_fold(struct cola_record *record, const struct cola_
 struct cola_run; /* an open run.h5, wholly in memory */
 
 struct cola_run_sample {
-    uint32_t index; /* row in tasks.h5 */
-    int32_t gold, target;
+    uint32_t index;       /* row in tasks.h5 */
+    int32_t gold, target; /* as judge.h means them: candidates, or rows of tasks.h5 */
     bool finished;
     uint32_t n_simulations;
-    struct cola_text id, question;
-    uint64_t first_chain, n_chains; /* rows of chains/ */
+    struct cola_text id, question, target_text; /* target_text: empty in files before 1.1 */
+    uint64_t first_chain, n_chains;             /* rows of chains/ */
     uint32_t n_candidates;
 };
 
@@ -102,6 +102,7 @@ struct cola_run_chain {
     bool on_front;
     const float *score; /* [n_scores] */
     uint32_t n_scores;
+    struct cola_text answer; /* generate: what the grader found, maybe nothing; else empty */
 };
 
 enum cola_status cola_run_open(const char *path, struct cola_run **out);
@@ -113,6 +114,7 @@ uint64_t cola_run_n_chains(const struct cola_run *run);
 void cola_run_sample(const struct cola_run *run, uint32_t i,
                      struct cola_run_sample *out); /* i-th of the file */
 void cola_run_chain(const struct cola_run *run, uint64_t row, struct cola_run_chain *out);
+bool cola_run_by_row(const struct cola_run *run); /* targets are rows of tasks.h5: answers without choices */
 void cola_run_result(const struct cola_run *run, uint64_t row, struct cola_result *out); /* with its cost */
 struct cola_text cola_run_choice(const struct cola_run *run, uint32_t i, uint32_t candidate);
 struct cola_text cola_run_label(const struct cola_run *run, uint32_t i, uint32_t candidate);

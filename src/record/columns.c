@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/judge.h"
 #include "cola/memory.h"
 
 void cola_columns_fini(struct cola_columns *columns)
@@ -97,19 +98,38 @@ static enum cola_status check_small(const struct cola_columns *columns, enum col
     return COLA_OK;
 }
 
+enum cola_status cola_columns_by_row(const struct cola_fields *fields, const char *path, bool *by_row)
+{
+    const char *score = cola_fields_value(fields, "score"), *grader = cola_fields_value(fields, "grader");
+    struct cola_tasks_info info = {.rule = COLA_SCORE_LOGLIK};
+    if (score && strcmp(score, cola_score_rule_name[COLA_SCORE_GENERATE]) == 0) {
+        info.rule = COLA_SCORE_GENERATE;
+        while (grader && info.grader < COLA_N_GRADE_RULES &&
+               strcmp(grader, cola_grade_rule_name[info.grader]) != 0)
+            info.grader++;
+        if (!grader || info.grader == COLA_N_GRADE_RULES)
+            return cola_fail(COLA_ERR_INPUT,
+                             "%s: attribute grader: expected letter, boxed or number, found %.40s", path,
+                             grader ? grader : "none");
+    }
+    *by_row = cola_judge_by_row(&info);
+    return COLA_OK;
+}
+
 static bool is_candidate(int32_t value, uint64_t n_candidates)
 {
     return value >= -1 && (value < 0 || (uint64_t)value < n_candidates);
 }
 
 static enum cola_status check_chains(const struct cola_columns *columns, size_t sample, uint64_t n_candidates,
-                                     const char *path)
+                                     bool by_row, const char *path)
 {
     const uint64_t *chain = cola_columns_offsets(columns, COLA_SAMPLES_CHAIN_OFFSETS),
                    *layer = cola_columns_offsets(columns, COLA_CHAINS_LAYER_OFFSETS),
                    *score = cola_columns_offsets(columns, COLA_SCORES_OFFSETS);
     const int32_t *parent = columns->column[COLA_CHAINS_PARENT].data;
-    const int32_t *prediction = columns->column[COLA_CHAINS_PREDICTION].data;
+    const int32_t *prediction = columns->column[COLA_CHAINS_PREDICTION].data,
+                  *target = columns->column[COLA_SAMPLES_TARGET].data;
     for (uint64_t row = chain[sample]; row < chain[sample + 1]; row++) {
         uint64_t at = row - chain[sample], n_layers = layer[row + 1] - layer[row],
                  n_scores = score[row + 1] - score[row];
@@ -118,20 +138,35 @@ static enum cola_status check_chains(const struct cola_columns *columns, size_t 
             return refuse(path, COLA_CHAINS_PARENT, row, "has no earlier chain of its sample as parent");
         if (n_layers < 1 || n_layers > COLA_CHAIN_MAX(COLA_LAYERS_MAX))
             return refuse(path, COLA_CHAINS_LAYER_OFFSETS, row, "is no chain: too few or too many layers");
-        if (!is_candidate(prediction[row], n_candidates))
+        if (!by_row && !is_candidate(prediction[row], n_candidates))
             return refuse(path, COLA_CHAINS_PREDICTION, row, "is no candidate of its sample");
+        if (by_row && prediction[row] != target[sample] && prediction[row] != COLA_PREDICTION_NONE &&
+            prediction[row] != COLA_PREDICTION_OTHER)
+            return refuse(path, COLA_CHAINS_PREDICTION, row, "is neither its sample's target nor -1 nor -2");
         if (n_scores != 0 && n_scores != n_candidates)
             return refuse(path, COLA_SCORES_OFFSETS, row, "does not have one score a candidate");
     }
     return COLA_OK;
 }
 
-static enum cola_status check_samples(const struct cola_columns *columns, const char *path)
+/* Gold and target of one sample: candidates, or rows of tasks.h5, of which only the sample's own is known. */
+static enum cola_status check_answers(const struct cola_columns *columns, size_t i, uint64_t n_candidates,
+                                      bool by_row, const char *path)
+{
+    int32_t gold = ((const int32_t *)columns->column[COLA_SAMPLES_GOLD].data)[i],
+            target = ((const int32_t *)columns->column[COLA_SAMPLES_TARGET].data)[i];
+    uint32_t index = ((const uint32_t *)columns->column[COLA_SAMPLES_INDEX].data)[i];
+    if (by_row ? gold != -1 && (gold < 0 || (uint32_t)gold != index) : !is_candidate(gold, n_candidates))
+        return refuse(path, COLA_SAMPLES_GOLD, i, by_row ? "is not its sample's index" : "is no candidate");
+    if (by_row ? target < -1 : !is_candidate(target, n_candidates))
+        return refuse(path, COLA_SAMPLES_TARGET, i, by_row ? "is no row" : "is no candidate");
+    return COLA_OK;
+}
+
+static enum cola_status check_samples(const struct cola_columns *columns, bool by_row, const char *path)
 {
     const uint64_t *candidate = cola_columns_offsets(columns, COLA_SAMPLES_CANDIDATE_OFFSETS);
     const uint32_t *index = columns->column[COLA_SAMPLES_INDEX].data;
-    const int32_t *gold = columns->column[COLA_SAMPLES_GOLD].data,
-                  *target = columns->column[COLA_SAMPLES_TARGET].data;
     size_t n = cola_columns_rows(columns, COLA_ROWS_SAMPLES);
     if (n >= UINT32_MAX) return refuse(path, COLA_SAMPLES_INDEX, n, "is too many");
     for (size_t i = 0; i < n; i++) {
@@ -139,16 +174,13 @@ static enum cola_status check_samples(const struct cola_columns *columns, const 
         if (n_candidates > INT32_MAX)
             return refuse(path, COLA_SAMPLES_CANDIDATE_OFFSETS, i, "has too many candidates");
         if (i && index[i] <= index[i - 1]) return refuse(path, COLA_SAMPLES_INDEX, i, "does not ascend");
-        if (!is_candidate(gold[i], n_candidates))
-            return refuse(path, COLA_SAMPLES_GOLD, i, "is no candidate");
-        if (!is_candidate(target[i], n_candidates))
-            return refuse(path, COLA_SAMPLES_TARGET, i, "is no candidate");
-        COLA_TRY(check_chains(columns, i, n_candidates, path));
+        COLA_TRY(check_answers(columns, i, n_candidates, by_row, path));
+        COLA_TRY(check_chains(columns, i, n_candidates, by_row, path));
     }
     return COLA_OK;
 }
 
-enum cola_status cola_columns_check(const struct cola_columns *columns, const char *path)
+enum cola_status cola_columns_check(const struct cola_columns *columns, bool by_row, const char *path)
 {
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
         COLA_TRY(check_shape(columns, (enum cola_run_column)i, path));
@@ -156,5 +188,5 @@ enum cola_status cola_columns_check(const struct cola_columns *columns, const ch
     COLA_TRY(check_small(columns, COLA_CHAINS_ON_FRONT, 1, path));
     COLA_TRY(check_small(columns, COLA_CHAINS_EDIT_KIND, COLA_EDIT_REPEAT, path));
     COLA_TRY(check_small(columns, COLA_CHAINS_OUTCOME, COLA_OUTCOME_CRASHED, path));
-    return check_samples(columns, path);
+    return check_samples(columns, by_row, path);
 }

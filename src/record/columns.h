@@ -31,15 +31,20 @@ enum cola_status cola_columns_end_row(struct cola_columns *columns, enum cola_ru
 enum cola_status cola_columns_put(struct cola_columns *columns, enum cola_run_column column, const void *item,
                                   size_t n_bytes);
 
+/* Whether targets and predictions are rows of tasks.h5 (generated answers without choices) instead of
+ * candidates (judge.h). COLA_ERR_INPUT: score generate without a grader that is known. */
+enum cola_status cola_columns_by_row(const struct cola_fields *fields, const char *path, bool *by_row);
+
 /* Lengths, offsets, and every value that something indexes with: after this no access by the format's rules
  * leaves an array. COLA_ERR_INPUT names path and data set. */
-enum cola_status cola_columns_check(const struct cola_columns *columns, const char *path);
+enum cola_status cola_columns_check(const struct cola_columns *columns, bool by_row, const char *path);
 
 size_t cola_columns_rows(const struct cola_columns *columns, enum cola_rows rows);
 const uint64_t *cola_columns_offsets(const struct cola_columns *columns, enum cola_run_column column);
 
-/* The content digest (docs/format-run.md) of columns and the identity and grows fields. */
+/* The content digest (docs/format-run.md) of a file of this minor version: of the columns that it has and the
+ * identity and grows fields. */
 enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
-                                     char text[COLA_HASH_TEXT]);
+                                     int minor, char text[COLA_HASH_TEXT]);
 
 #endif

@@ -72,13 +72,14 @@ static void hash_column(struct cola_hash *hash, const struct cola_columns *colum
 }
 
 enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
-                                     char text[COLA_HASH_TEXT])
+                                     int minor, char text[COLA_HASH_TEXT])
 {
     struct cola_hash *hash;
     COLA_TRY(cola_hash_create(&hash));
     enum cola_status status = hash_fields(hash, fields);
     for (int i = 0; status == COLA_OK && i < COLA_N_RUN_COLUMNS; i++)
-        if (cola_run_schema[i].in_digest) hash_column(hash, columns, (enum cola_run_column)i);
+        if (cola_run_schema[i].in_digest && cola_run_schema[i].since <= minor)
+            hash_column(hash, columns, (enum cola_run_column)i);
     if (status == COLA_OK) cola_hash_text(hash, text);
     cola_hash_destroy(hash);
     return status;

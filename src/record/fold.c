@@ -1,10 +1,11 @@
 /* fold.c - turns searches and known results into the columns of run.h5, sample by sample in the order of
  * tasks.h5, chains in the order of their nodes: so the content does not depend on who evaluated what when.
- * Touches no file. */
+ * Generated answers are graded here from their tokens, once each. Touches no file. */
 #include "record/fold.h"
 
 #include <stdlib.h>
 
+#include "cola/judge.h"
 #include "cola/memory.h"
 
 #define PUT(column, ctype, value) COLA_TRY(COLA_COLUMNS_PUT(columns, column, ctype, value))
@@ -31,13 +32,15 @@ enum cola_status cola_fold_sample(struct cola_columns *columns, const struct col
 {
     const struct cola_sample *task = cola_tasks_sample(sample->tasks, sample->index);
     PUT(COLA_SAMPLES_INDEX, uint32_t, sample->index);
-    PUT(COLA_SAMPLES_GOLD, int32_t, task->gold);
+    PUT(COLA_SAMPLES_GOLD, int32_t, cola_judge_gold(sample->tasks, sample->index));
     PUT(COLA_SAMPLES_TARGET, int32_t, sample->target);
     PUT(COLA_SAMPLES_FINISHED, uint8_t, sample->finished);
     PUT(COLA_SAMPLES_N_SIMULATIONS, uint32_t, sample->n_simulations);
     COLA_TRY(put_text(columns, COLA_SAMPLES_ID_OFFSETS, cola_tasks_id(sample->tasks, sample->index)));
     COLA_TRY(
         put_text(columns, COLA_TEXTS_QUESTION_OFFSETS, cola_tasks_question(sample->tasks, sample->index)));
+    COLA_TRY(put_text(columns, COLA_TEXTS_TARGET_OFFSETS,
+                      cola_judge_target_text(sample->tasks, sample->index, sample->target)));
     for (uint32_t i = 0; i < task->n_candidates; i++) {
         PUT(COLA_CANDIDATES_N_BYTES, uint32_t, task->candidate_bytes[i]);
         COLA_TRY(put_text(columns, COLA_CANDIDATES_LABEL_OFFSETS,
@@ -64,7 +67,7 @@ static enum cola_status put_result(struct cola_columns *columns, const struct co
 }
 
 enum cola_status cola_fold_chain(struct cola_columns *columns, const struct cola_node_view *node,
-                                 bool on_front, const struct cola_result *result)
+                                 bool on_front, const struct cola_result *result, struct cola_text answer)
 {
     COLA_TRY(cola_columns_append(columns, COLA_CHAINS_LAYER_VALUES, node->chain.layer, node->chain.n_layers));
     COLA_TRY(cola_columns_end_row(columns, COLA_CHAINS_LAYER_OFFSETS));
@@ -80,6 +83,7 @@ enum cola_status cola_fold_chain(struct cola_columns *columns, const struct cola
     PUT(COLA_CHAINS_REWARD, float, node->reward);
     PUT(COLA_CHAINS_PREDICTION, int32_t, node->prediction);
     PUT(COLA_CHAINS_ON_FRONT, uint8_t, on_front);
+    COLA_TRY(put_text(columns, COLA_SCORES_ANSWER_OFFSETS, answer));
     return put_result(columns, result);
 }
 
@@ -88,35 +92,55 @@ enum cola_status cola_fold_sample_end(struct cola_columns *columns)
     return cola_columns_end_row(columns, COLA_SAMPLES_CHAIN_OFFSETS);
 }
 
-static enum cola_status fold_nodes(struct cola_columns *columns, uint32_t sample,
-                                   const struct cola_search *search, const struct cola_known *known,
+static enum cola_status refuse_node(uint32_t sample, const struct cola_node_view *node, const char *why)
+{
+    char text[200];
+    cola_chain_print(&node->chain, text, sizeof text);
+    return cola_fail(COLA_ERR_MISMATCH, "sample %u: chain %s is in the search tree, but %s", sample, text,
+                     why);
+}
+
+/* What the search was told must be what the tokens say: the two were graded apart. */
+static enum cola_status grade(const struct cola_fold_sample *sample, const struct cola_node_view *node,
+                              struct cola_known *known, struct cola_known_entry *entry)
+{
+    if (!entry->graded) {
+        struct cola_judgement j;
+        COLA_TRY(cola_judge_result(sample->tasks, sample->index, COLA_METRIC_ACC, sample->target,
+                                   &entry->result, &j));
+        COLA_TRY(cola_known_grade(known, entry, j.verdict.prediction,
+                                  (struct cola_text){j.grade.answer, j.grade.n_bytes}));
+    }
+    if (entry->prediction != node->prediction)
+        return refuse_node(sample->index, node, "its prediction is not what its tokens give");
+    return COLA_OK;
+}
+
+static enum cola_status fold_nodes(struct cola_columns *columns, const struct cola_fold_sample *sample,
+                                   const struct cola_search *search, struct cola_known *known,
                                    const bool *on_front)
 {
+    bool generated = cola_tasks_info(sample->tasks)->rule == COLA_SCORE_GENERATE;
     for (uint32_t i = 0; i < cola_search_n_nodes(search); i++) {
         struct cola_node_view node;
         cola_search_node(search, i, &node);
-        const struct cola_known_entry *entry = cola_known_find(known, sample, &node.chain);
-        if (!entry) {
-            char text[200];
-            cola_chain_print(&node.chain, text, sizeof text);
-            return cola_fail(COLA_ERR_MISMATCH,
-                             "sample %u: chain %s is in the search tree, but its result was never recorded",
-                             sample, text);
-        }
-        COLA_TRY(cola_fold_chain(columns, &node, on_front[i], &entry->result));
+        struct cola_known_entry *entry = cola_known_find(known, sample->index, &node.chain);
+        if (!entry) return refuse_node(sample->index, &node, "its result was never recorded");
+        if (generated) COLA_TRY(grade(sample, &node, known, entry));
+        COLA_TRY(cola_fold_chain(columns, &node, on_front[i], &entry->result, entry->answer));
     }
     return COLA_OK;
 }
 
 enum cola_status cola_fold_search(struct cola_columns *columns, const struct cola_fold_sample *sample,
-                                  const struct cola_search *search, const struct cola_known *known)
+                                  const struct cola_search *search, struct cola_known *known)
 {
     COLA_TRY(cola_fold_sample(columns, sample));
     if (search) {
         bool *on_front = NULL;
         COLA_TRY(cola_alloc((void **)&on_front, cola_search_n_nodes(search), sizeof *on_front, "front"));
         cola_search_front(search, on_front);
-        enum cola_status status = fold_nodes(columns, sample->index, search, known, on_front);
+        enum cola_status status = fold_nodes(columns, sample, search, known, on_front);
         free(on_front);
         COLA_TRY(status);
     }

@@ -171,12 +171,24 @@ enum cola_status cola_known_add(struct cola_known *known, uint32_t sample, const
     COLA_TRY(keep(known, result->score, result->n_scores * sizeof *result->score, &score));
     COLA_TRY(keep(known, result->token, result->n_tokens * sizeof *result->token, &token));
     struct cola_known_entry *new = cola_known_entry(known, known->n);
-    *new = (struct cola_known_entry){sample, {layer, chain->n_layers}, *result, true, false};
+    *new = (struct cola_known_entry){
+        .sample = sample, .chain = {layer, chain->n_layers}, .result = *result, .journalled = true};
     new->result.id = 0;
     new->result.score = score;
     new->result.token = result->n_tokens ? token : NULL;
     known->slot[slot_of(known, sample, chain)] = ++known->n;
     *entry = new;
     *added = true;
+    return COLA_OK;
+}
+
+enum cola_status cola_known_grade(struct cola_known *known, struct cola_known_entry *entry,
+                                  int32_t prediction, struct cola_text answer)
+{
+    const void *bytes;
+    COLA_TRY(keep(known, answer.bytes, answer.n_bytes, &bytes));
+    entry->answer = (struct cola_text){bytes, answer.n_bytes};
+    entry->prediction = prediction;
+    entry->graded = true;
     return COLA_OK;
 }

@@ -11,6 +11,9 @@ struct cola_known_entry {
     struct cola_result result; /* id is 0; arrays live as long as the map */
     bool journalled;           /* false: known from another run (memo) and not written down yet */
     bool wanted;               /* a memo entry that was asked for */
+    bool graded;               /* answer and prediction are there: grading happens once a session */
+    int32_t prediction;
+    struct cola_text answer; /* generate: what the grader found */
 };
 
 struct cola_known;
@@ -26,6 +29,10 @@ struct cola_known_entry *cola_known_find(const struct cola_known *known, uint32_
 enum cola_status cola_known_add(struct cola_known *known, uint32_t sample, const struct cola_chain *chain,
                                 const struct cola_result *result, struct cola_known_entry **entry,
                                 bool *added);
+
+/* Sets graded, prediction and a copy of the answer: they are the entry's for this run's target. */
+enum cola_status cola_known_grade(struct cola_known *known, struct cola_known_entry *entry,
+                                  int32_t prediction, struct cola_text answer);
 
 uint64_t cola_known_count(const struct cola_known *known);
 struct cola_known_entry *cola_known_entry(const struct cola_known *known,

@@ -1,6 +1,7 @@
 /* reader_hdf5.c - loads a run.h5 wholly into memory and checks it: filetype, version, fields, every data set
- * of the schema. Refuses another major version. What it hands to run.c may be indexed without further checks.
- */
+ * of the schema. Refuses another major version; what an older minor version does not have is empty. What it
+ * hands to run.c may be indexed without further checks. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,16 +54,32 @@ static enum cola_status required_number(const struct cola_h5 *file, const char *
                           key, (long long)most);
 }
 
+static enum cola_status load_minor(struct cola_run *run, const struct cola_h5 *file)
+{
+    int64_t *version = NULL;
+    uint64_t n = 0;
+    COLA_TRY(cola_h5_check_filetype(file, COLA_RUN_FILETYPE, COLA_RUN_MAJOR));
+    COLA_TRY(cola_h5_integers(file, "version", &version, &n)); /* two numbers: that was checked */
+    int64_t minor = version[1];
+    free(version);
+    if (minor < 0)
+        return cola_fail(COLA_ERR_INPUT, "%s: attribute version: minor version %lld", file->path,
+                         (long long)minor);
+    run->minor = minor;
+    return COLA_OK;
+}
+
 static enum cola_status load_attributes(struct cola_run *run, const struct cola_h5 *file)
 {
     int64_t complete = 0, sequence = 0;
-    COLA_TRY(cola_h5_check_filetype(file, COLA_RUN_FILETYPE, COLA_RUN_MAJOR));
+    COLA_TRY(load_minor(run, file));
     COLA_TRY(required_number(file, "complete", 1, &complete));
     COLA_TRY(required_number(file, "folded_sequence", INT64_MAX, &sequence));
     COLA_TRY(required_text(file, "content_digest", &run->digest));
     COLA_TRY(load_fields(run, file, "identity_keys", COLA_FIELD_IDENTITY));
     COLA_TRY(load_fields(run, file, "grows_keys", COLA_FIELD_GROWS));
     COLA_TRY(load_fields(run, file, "provenance_keys", COLA_FIELD_PROVENANCE));
+    COLA_TRY(cola_columns_by_row(&run->fields, file->path, &run->by_row));
     run->complete = complete == 1;
     run->folded_sequence = (uint64_t)sequence;
     snprintf(run->complete_text, sizeof run->complete_text, "%d", run->complete);
@@ -70,15 +87,30 @@ static enum cola_status load_attributes(struct cola_run *run, const struct cola_
     return COLA_OK;
 }
 
+/* A data set of a later minor version than the file's: rows without a value each. */
+static enum cola_status make_empty(struct cola_run *run, enum cola_run_column column)
+{
+    const struct cola_run_schema *schema = &cola_run_schema[column];
+    size_t n = schema->shape == COLA_SHAPE_OFFSETS ? cola_columns_rows(&run->columns, schema->rows) + 1 : 0;
+    assert(schema->shape == COLA_SHAPE_OFFSETS || schema->shape == COLA_SHAPE_VALUES);
+    COLA_TRY(
+        cola_alloc(&run->columns.column[column].data, n, cola_h5_type_bytes(schema->type), schema->name));
+    run->columns.column[column].n = run->columns.column[column].room = n;
+    return COLA_OK;
+}
+
 static enum cola_status load_columns(struct cola_run *run, const struct cola_h5 *file)
 {
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
         uint64_t n = 0;
+        if (cola_run_schema[i].since > run->minor) continue;
         COLA_TRY(cola_h5_read(file, cola_run_schema[i].name, cola_run_schema[i].type,
                               &run->columns.column[i].data, &n));
         run->columns.column[i].n = run->columns.column[i].room = (size_t)n;
     }
-    return cola_columns_check(&run->columns, file->path);
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        if (cola_run_schema[i].since > run->minor) COLA_TRY(make_empty(run, (enum cola_run_column)i));
+    return cola_columns_check(&run->columns, run->by_row, file->path);
 }
 
 enum cola_status cola_run_open(const char *path, struct cola_run **out)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/judge.h"
 #include "cola/log.h"
 #include "cola/memory.h"
 #include "record/fold.h"
@@ -100,6 +101,13 @@ enum cola_status cola_record_started(struct cola_record *record, uint32_t sample
     return cola_journal_append(record->journal, &started);
 }
 
+/* Scores of a result of this sample: one a candidate, none under generate. */
+static uint32_t scores_of(const struct cola_record *record, uint32_t sample)
+{
+    const struct cola_sample *task = cola_tasks_sample(record->tasks, sample);
+    return task->rule == COLA_SCORE_GENERATE ? 0 : task->n_candidates;
+}
+
 /* A result that is not finite has no scores to compare: all are NaN with the same bits, whatever the back end
  * left. */
 static enum cola_status take_evaluated(struct cola_record *record, uint32_t sample,
@@ -109,18 +117,18 @@ static enum cola_status take_evaluated(struct cola_record *record, uint32_t samp
     struct cola_result canonical = *result;
     float *nan_score = NULL;
     bool added;
-    uint32_t n_candidates = cola_tasks_sample(record->tasks, sample)->n_candidates;
+    uint32_t n_scores = scores_of(record, sample);
     if (result->outcome > COLA_OUTCOME_CRASHED)
         return cola_fail(COLA_ERR_INPUT, "sample %u: outcome %u has no meaning", sample, result->outcome);
     if (result->outcome != COLA_OUTCOME_SCORED) {
-        COLA_TRY(cola_alloc((void **)&nan_score, n_candidates, sizeof *nan_score, "scores"));
-        for (uint32_t i = 0; i < n_candidates; i++) nan_score[i] = (float)NAN;
+        COLA_TRY(cola_alloc((void **)&nan_score, n_scores, sizeof *nan_score, "scores"));
+        for (uint32_t i = 0; i < n_scores; i++) nan_score[i] = (float)NAN;
         canonical.score = nan_score;
-        canonical.n_scores = n_candidates;
+        canonical.n_scores = n_scores;
         canonical.logsumexp = isfinite(result->logsumexp) ? result->logsumexp : (float)NAN;
-    } else if (result->n_scores != 0 && result->n_scores != n_candidates) {
-        return cola_fail(COLA_ERR_INPUT, "sample %u: %u scores for %u candidates", sample, result->n_scores,
-                         n_candidates);
+    } else if (result->n_scores != 0 && result->n_scores != n_scores) {
+        return cola_fail(COLA_ERR_INPUT, "sample %u: %u scores, expected %u", sample, result->n_scores,
+                         n_scores);
     }
     enum cola_status status = cola_known_add(record->known, sample, chain, &canonical, entry, &added);
     if (status == COLA_OK && added) (*entry)->journalled = false;
@@ -185,8 +193,9 @@ enum cola_status cola_record_fold(struct cola_record *record, const struct cola_
     struct cola_columns columns = {0};
     bool complete = false;
     COLA_TRY(cola_record_commit(record)); /* run.h5 never knows more than the journal */
+    bool by_row = cola_judge_by_row(cola_tasks_info(record->tasks));
     enum cola_status status = fold_samples(record, fold, &columns, &complete);
-    if (status == COLA_OK) status = cola_columns_check(&columns, record->run_path);
+    if (status == COLA_OK) status = cola_columns_check(&columns, by_row, record->run_path);
     struct cola_run_content content = {.columns = &columns,
                                        .fields = &record->fields,
                                        .complete = complete,

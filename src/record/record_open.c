@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cola/build.h"
+#include "cola/grade.h"
 #include "cola/log.h"
 #include "cola/memory.h"
 #include "record/record_state.h"
@@ -46,6 +47,8 @@ static enum cola_status collect_fields(struct cola_fields *fields, const struct 
         COLA_TRY(cola_fields_add(fields, setup->field[i].key, setup->field[i].value, setup->field[i].role));
     COLA_TRY(add_missing(fields, "task", info->task, COLA_FIELD_IDENTITY));
     COLA_TRY(add_missing(fields, "score", cola_score_rule_name[info->rule], COLA_FIELD_IDENTITY));
+    if (info->rule == COLA_SCORE_GENERATE)
+        COLA_TRY(add_missing(fields, "grader", cola_grade_rule_name[info->grader], COLA_FIELD_IDENTITY));
     COLA_TRY(add_missing(fields, "tasks_fingerprint", info->fingerprint, COLA_FIELD_IDENTITY));
     COLA_TRY(add_missing(fields, "program_version", cola_build_version(), COLA_FIELD_PROVENANCE));
     COLA_TRY(add_missing(fields, "git_hash", cola_build_git_hash(), COLA_FIELD_PROVENANCE));

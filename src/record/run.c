@@ -80,6 +80,7 @@ void cola_run_sample(const struct cola_run *run, uint32_t i, struct cola_run_sam
         .n_simulations = u32(run, COLA_SAMPLES_N_SIMULATIONS, i),
         .id = text(run, COLA_SAMPLES_ID_OFFSETS, i),
         .question = text(run, COLA_TEXTS_QUESTION_OFFSETS, i),
+        .target_text = text(run, COLA_TEXTS_TARGET_OFFSETS, i),
         .first_chain = first,
         .n_chains = offset(run, COLA_SAMPLES_CHAIN_OFFSETS, i + 1) - first,
         .n_candidates = (uint32_t)(offset(run, COLA_SAMPLES_CANDIDATE_OFFSETS, i + 1) -
@@ -133,7 +134,13 @@ void cola_run_chain(const struct cola_run *run, uint64_t row, struct cola_run_ch
         .on_front = u8(run, COLA_CHAINS_ON_FRONT, row),
         .score = result.score,
         .n_scores = result.n_scores,
+        .answer = text(run, COLA_SCORES_ANSWER_OFFSETS, row),
     };
+}
+
+bool cola_run_by_row(const struct cola_run *run)
+{
+    return run->by_row;
 }
 
 static uint64_t candidate_row(const struct cola_run *run, uint32_t i, uint32_t candidate)
@@ -156,7 +163,12 @@ struct cola_text cola_run_label(const struct cola_run *run, uint32_t i, uint32_t
 enum cola_status cola_run_digest(const struct cola_run *run, char out[COLA_HASH_TEXT])
 {
     char computed[COLA_HASH_TEXT];
-    COLA_TRY(cola_columns_digest(&run->columns, &run->fields, computed));
+    if (run->minor > COLA_RUN_MINOR)
+        return cola_fail(COLA_ERR_UNSUPPORTED,
+                         "%s: version %d.%lld, this program knows %d.%d: the digest covers data sets that it "
+                         "does not know; use a newer one",
+                         run->path, COLA_RUN_MAJOR, (long long)run->minor, COLA_RUN_MAJOR, COLA_RUN_MINOR);
+    COLA_TRY(cola_columns_digest(&run->columns, &run->fields, (int)run->minor, computed));
     if (strcmp(computed, run->digest) != 0)
         return cola_fail(COLA_ERR_INPUT,
                          "%s: content_digest: stored %.40s, but the content gives %s: the file was changed",

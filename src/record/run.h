@@ -9,7 +9,8 @@ struct cola_run {
     struct cola_columns columns; /* checked */
     struct cola_fields fields;   /* the attributes of the three lists */
     char *digest;                /* as stored */
-    bool complete;
+    bool complete, by_row;       /* by_row: targets are rows of tasks.h5, see columns.h */
+    int64_t minor;               /* the file's version is COLA_RUN_MAJOR.minor */
     uint64_t folded_sequence;
     char complete_text[2], sequence_text[24]; /* for cola_run_attribute */
 };

@@ -7,7 +7,7 @@
 #include "task/h5.h"
 
 #define COLA_RUN_FILETYPE "cola-run"
-enum { COLA_RUN_MAJOR = 1, COLA_RUN_MINOR = 0 };
+enum { COLA_RUN_MAJOR = 1, COLA_RUN_MINOR = 1 };
 
 enum cola_rows { COLA_ROWS_SAMPLES, COLA_ROWS_CANDIDATES, COLA_ROWS_CHAINS };
 #define COLA_N_ROWS 3
@@ -36,6 +36,8 @@ enum cola_run_column {
     COLA_TEXTS_QUESTION_OFFSETS,
     COLA_TEXTS_CHOICE_VALUES,
     COLA_TEXTS_CHOICE_OFFSETS,
+    COLA_TEXTS_TARGET_VALUES,
+    COLA_TEXTS_TARGET_OFFSETS,
     COLA_CHAINS_LAYER_VALUES,
     COLA_CHAINS_LAYER_OFFSETS,
     COLA_CHAINS_PARENT,
@@ -57,11 +59,13 @@ enum cola_run_column {
     COLA_SCORES_ARGMAX,
     COLA_SCORES_TOKEN_VALUES,
     COLA_SCORES_TOKEN_OFFSETS,
+    COLA_SCORES_ANSWER_VALUES,
+    COLA_SCORES_ANSWER_OFFSETS,
     COLA_TIMING_SECONDS,
     COLA_TIMING_LAYERS_ASKED,
     COLA_TIMING_LAYERS_EXECUTED
 };
-#define COLA_N_RUN_COLUMNS 40
+#define COLA_N_RUN_COLUMNS 44
 
 struct cola_run_schema {
     const char *name; /* "group/name" */
@@ -72,6 +76,7 @@ struct cola_run_schema {
     bool in_digest;
     const char *dimension; /* as the page writes it: "[n+1]" */
     const char *meaning;
+    int since; /* minor version that brought it: in files before that it is empty, and not in their digest */
 };
 
 extern const struct cola_run_schema cola_run_schema[COLA_N_RUN_COLUMNS];

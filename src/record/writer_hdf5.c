@@ -124,7 +124,7 @@ static enum cola_status write_attributes(hid_t file, const struct cola_run_conte
     char digest[COLA_HASH_TEXT];
     COLA_TRY(write_text(file, "filetype", COLA_RUN_FILETYPE, path));
     COLA_TRY(write_numbers(file, content, path));
-    COLA_TRY(cola_columns_digest(content->columns, content->fields, digest));
+    COLA_TRY(cola_columns_digest(content->columns, content->fields, COLA_RUN_MINOR, digest));
     COLA_TRY(write_text(file, "content_digest", digest, path));
     COLA_TRY(write_keys(file, "identity_keys", content->fields, COLA_FIELD_IDENTITY, path));
     COLA_TRY(write_keys(file, "grows_keys", content->fields, COLA_FIELD_GROWS, path));

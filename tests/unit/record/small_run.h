@@ -1,6 +1,6 @@
 /* small_run.h - a small search with a synthetic evaluator, from tasks.h5 to run.h5, for the tests of
  * src/record: three samples of tasks_file.h, a model of 6 layers, every step through the public functions of
- * record.h. */
+ * record.h. Under generate the evaluator's answers are right, wrong and unreadable by turns. */
 #ifndef COLA_TESTS_SMALL_RUN_H
 #define COLA_TESTS_SMALL_RUN_H
 
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cola/hash.h"
+#include "cola/judge.h"
 #include "cola/record.h"
 #include "unit/task/tasks_file.h"
 
@@ -35,14 +36,17 @@ struct small_run {
 /* --- a directory of its own -------------------------------------------------------------------------------
  */
 
-static inline void small_run_create(struct small_run *run)
+/* make turns the right loglik file into another one; NULL: it stays. */
+static inline void small_run_create_with(struct small_run *run, void (*make)(hid_t file), bool control)
 {
     *run = (struct small_run){.directory = "/tmp/cola-record-XXXXXX"};
     assert_non_null(mkdtemp(run->directory));
     snprintf(run->tasks_path, sizeof run->tasks_path, "%s/tasks.h5", run->directory);
     snprintf(run->run_path, sizeof run->run_path, "%s/run.h5", run->directory);
     snprintf(run->journal_path, sizeof run->journal_path, "%s/run.h5.journal", run->directory);
-    H5Fclose(tasks_file_create(run->tasks_path));
+    hid_t file = tasks_file_create(run->tasks_path);
+    if (make) make(file);
+    H5Fclose(file);
     assert_int_equal(cola_tasks_open(run->tasks_path, &run->tasks), COLA_OK);
     const struct cola_field field[SMALL_FIELDS] = {
         {"model_fingerprint", "xxh3:aa", COLA_FIELD_IDENTITY},
@@ -53,7 +57,13 @@ static inline void small_run_create(struct small_run *run)
         {"n_ranks", "3", COLA_FIELD_PROVENANCE},
     };
     memcpy(run->field, field, sizeof field);
-    for (uint32_t i = 0; i < SMALL_SAMPLES; i++) run->target[i] = cola_tasks_sample(run->tasks, i)->gold;
+    for (uint32_t i = 0; i < SMALL_SAMPLES; i++)
+        assert_int_equal(cola_judge_target(run->tasks, i, control, 7, &run->target[i]), COLA_OK);
+}
+
+static inline void small_run_create(struct small_run *run)
+{
+    small_run_create_with(run, NULL, false);
 }
 
 static inline void small_run_stop(struct small_run *run) /* as a process that ends */
@@ -109,6 +119,18 @@ static inline void small_run_open(struct small_run *run, bool resume)
     if (small_run_try_open(run, resume) != COLA_OK) fail_msg("%s", cola_error_text());
 }
 
+static inline void small_generate(uint64_t bits, int32_t token[2], struct cola_result *out)
+{
+    static const int32_t answer[4][2] = {{TOKEN_DIGIT + 1, TOKEN_DIGIT + 8},
+                                         {TOKEN_DIGIT + 5, TOKEN_STOP},
+                                         {TOKEN_LETTER + 1, TOKEN_STOP},
+                                         {TOKEN_BEYOND, TOKEN_SPACE}}; /* 18, 5, B, nothing */
+    memcpy(token, answer[bits % 4], sizeof answer[0]);
+    out->n_scores = 0;
+    out->logsumexp = 0;
+    out->argmax = -1;
+}
+
 /* Scores are a function of (sample, chain) alone. The third sample's longer chains are not finite, so such
  * results take part in every test. Two tokens, so that no data set is empty. */
 static inline void small_evaluate(const struct cola_sample *sample, const struct cola_chain *chain,
@@ -128,6 +150,7 @@ static inline void small_evaluate(const struct cola_sample *sample, const struct
                                 .logsumexp = score[0] + 3,
                                 .argmax = token[0],
                                 .cost = {chain->n_layers, chain->n_layers / 2 + 1, 0.25f}};
+    if (sample->rule == COLA_SCORE_GENERATE) small_generate(bits, token, out);
 }
 
 /* Up to `most` steps of sample i's search; true: it has ended (and is recorded as finished). */
@@ -161,8 +184,10 @@ static inline bool small_run_steps(struct small_run *run, uint32_t i, uint32_t m
             run->n_evaluated++;
             assert_true(cola_record_known(run->record, i, &chain, &result));
         }
-        struct cola_verdict verdict = cola_judge(sample, COLA_METRIC_ACC, run->target[i], &result);
-        cola_search_tell(run->search[i], ticket, &verdict);
+        struct cola_judgement j;
+        assert_int_equal(cola_judge_result(run->tasks, i, COLA_METRIC_ACC, run->target[i], &result, &j),
+                         COLA_OK);
+        cola_search_tell(run->search[i], ticket, &j.verdict);
     }
     return false;
 }
