@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-simulations=${COLA_DEMO_SIMULATIONS:-24}
+simulations=${COLA_DEMO_SIMULATIONS:-28}
 rows=${COLA_DEMO_ROWS:-40}
 ranks=${COLA_DEMO_RANKS:-3}
 out=runs/demo
