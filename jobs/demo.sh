@@ -5,35 +5,52 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 simulations=${COLA_DEMO_SIMULATIONS:-28}
-rows=${COLA_DEMO_ROWS:-40}
+rows=${COLA_DEMO_ROWS:-}
 ranks=${COLA_DEMO_RANKS:-3}
-out=runs/demo
+benchmark=arc_easy
 model=models/SmolLM2-135M-Instruct
 resume=no
 
 usage() {
     cat <<TEXT
-usage: jobs/demo.sh [--resume]
+usage: jobs/demo.sh [--benchmark NAME] [--resume]
 
 Sets up this machine (Debian 12), builds build/release/cola, fetches SmolLM2-135M-Instruct into models/, prepares
-ARC-Easy questions, runs mpirun -n $ranks cola search twice (for the right answer; then for a wrong one, as control)
-and prints findings. What is already there is not made again, except $out: it is removed and searched anew.
+questions of a benchmark, runs mpirun -n $ranks cola search twice (for the right answer; then for a wrong one, as
+control) and prints findings. What is already there is not made again, except runs/demo (runs/demo-NAME for another
+benchmark than arc_easy): it is removed and searched anew.
 
-  --resume   continue the interrupted searches of $out instead
+  --benchmark NAME   arc_easy | arc_challenge, by log-likelihood of the choices;
+                     dart_math | gsm8k, by generated answers of a few tokens [arc_easy]
+  --resume           continue the interrupted searches instead
 
-Variables: COLA_DEMO_ROWS questions [$rows], COLA_DEMO_SIMULATIONS a question [$simulations], COLA_DEMO_RANKS: a
-master and its workers [$ranks].
+Variables: COLA_DEMO_ROWS questions [40; of generated answers 12], COLA_DEMO_SIMULATIONS a question [$simulations],
+COLA_DEMO_RANKS: a master and its workers [$ranks].
 TEXT
 }
 
 while (($#)); do
     case $1 in
+        --benchmark) benchmark=${2:-}; if (($# > 1)); then shift; fi ;;
+        --benchmark=*) benchmark=${1#*=} ;;
         --resume) resume=yes ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
     shift
 done
+
+case $benchmark in
+    arc_easy | arc_challenge) asked=(--score loglik) how="by log-likelihood" rows=${rows:-40} ;;
+    # DART-Math's easiest level; `short` asks for the answer at once, without steps on the way
+    dart_math) asked=(--score generate --template short --level 1) how="by generated answers" rows=${rows:-12} ;;
+    gsm8k) asked=(--score generate --template short) how="by generated answers" rows=${rows:-12} ;;
+    *)
+        printf "demo: no benchmark '%s', expected arc_easy, arc_challenge, dart_math or gsm8k\n" "$benchmark" >&2
+        exit 2
+        ;;
+esac
+if [[ $benchmark == arc_easy ]]; then out=runs/demo; else out=runs/demo-$benchmark; fi
 
 n_steps=7
 step_number=0
@@ -43,7 +60,7 @@ step() {
 }
 failed() {
     if (($1 == 75)); then
-        printf '\ndemo: stopped; go on with jobs/demo.sh --resume\n' >&2
+        printf '\ndemo: stopped; go on with jobs/demo.sh --benchmark %s --resume\n' "$benchmark" >&2
     else
         printf '\ndemo: step %d/%d failed, see above\n' "$step_number" "$n_steps" >&2
     fi
@@ -73,14 +90,14 @@ cola=build/release/cola
 step "model: $model"
 .venv/bin/python jobs/fetch_model.py --out "$model"
 
-step "tasks: $rows questions of ARC-Easy, asked by log-likelihood"
+step "tasks: $rows questions of $benchmark, asked $how"
 mkdir -p "$out"
 if [[ $resume == no ]]; then
     rm -f "$out"/{run,control}.h5 "$out"/{run,control}.h5.journal "$out"/tasks.h5 "$out"/findings.*
 fi
 if [[ ! -f $out/tasks.h5 ]]; then
-    .venv/bin/python jobs/prepare.py --model "$model" --task arc_easy --rows jobs/data/arc_easy.jsonl \
-        --score loglik --limit "$rows" --out "$out/tasks.h5"
+    .venv/bin/python jobs/prepare.py --model "$model" --task "$benchmark" --rows "jobs/data/$benchmark.jsonl" \
+        "${asked[@]}" --limit "$rows" --out "$out/tasks.h5"
 fi
 
 search_options=(--model "$model" --preset cola --simulations "$simulations")

@@ -100,7 +100,7 @@ MISTAKES: list[tuple[str, str, str, str]] = [
     ("dart_math", "[generate]", "[loglik.plain]\nprompt = 'x'\n[generate]", "only generate"),
     ("dart_math", 'id = "query_id"', 'id = "query_id"\nchoices = "c"', "goes without choices"),
     ("dart_math", "boxed{}.\\nAnswer:", "boxed{}.\\nAnswer: ", "the prompt ends with a blank"),
-    ("dart_math", "max_new_tokens = 16", "max_new_tokens = 16\ncontinuation = 'x'", "goes not with generate"),
+    ("dart_math", "max_new_tokens = 12", "max_new_tokens = 12\ncontinuation = 'x'", "goes not with generate"),
     (
         "gsm8k",
         "Question: {question}\\nAnswer:",
