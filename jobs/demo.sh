@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job in one command, from a fresh clone: set up, build, fetch a model, prepare questions, search the
 # chains of layers of every question over MPI, search once more for a wrong answer as control, print findings.
-set -euo pipefail
+set -eEuo pipefail # E: the trap below holds inside functions too
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 simulations=${COLA_DEMO_SIMULATIONS:-28}

@@ -9,7 +9,7 @@ usage() {
     cat <<'TEXT'
 usage: tests/run.sh [--full]
 
-  --full   also the slow tests, the whole model under AddressSanitizer, and 10 minutes instead of 1 a fuzz target
+  --full   also the whole model under AddressSanitizer, and 10 minutes instead of 1 a fuzz target
 
 Sets itself up: Debian packages, .venv and the model of the demo (jobs/setup.sh tests, jobs/fetch_model.py).
 TEXT
@@ -144,7 +144,7 @@ step format-python check_python
 step format-shell check_shell
 
 if step build-tests build tests; then
-    if [[ $full == yes ]]; then run_ctest ctest tests; else run_ctest ctest tests -LE slow; fi
+    run_ctest ctest tests
 else
     skip ctest "build-tests failed"
 fi
@@ -161,7 +161,6 @@ else
 fi
 if [[ $full == no ]]; then
     skip ctest-asan-smollm2 "only with --full"
-    skip ctest-slow "only with --full"
 fi
 
 step build-release build release
@@ -169,6 +168,9 @@ step build-no-mpi build no-mpi
 step build-bare build bare
 if step build-fuzz build fuzz; then run_fuzz_targets; else skip fuzz "build-fuzz failed"; fi
 
+for flag in avx2 avx512bw; do # parity tests of an instruction set that the CPU lacks pass without having run it
+    grep -qw "$flag" /proc/cpuinfo || skip "parity-$flag" "this CPU does not have it"
+done
 if ! compgen -G 'src/engine/cuda/*' >/dev/null; then
     skip cuda "no CUDA sources yet"
 elif ! command -v nvcc >/dev/null; then
