@@ -119,6 +119,8 @@ static enum cola_status give_sample(struct cola_master *m, uint32_t sample, uint
     s->holder[s->n_holders++] = to;
     struct cola_message message = {.kind = COLA_MESSAGE_SAMPLE};
     message.sample = *cola_tasks_sample(m->options->tasks, cola_samples_row(m, sample));
+    if (message.sample.rule == COLA_SCORE_GENERATE)
+        message.sample.n_candidates = 0; /* the answers are ours */
     return cola_dispatch_message(m, to, &message);
 }
 
@@ -163,15 +165,38 @@ enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample)
 
 /* --- back --------------------------------------------------------------------------------------------- */
 
+/* A generated token is one pass through the chain; so is the one that ended in a logit that is not finite. */
 static void count_result(struct cola_master *m, struct worker_state *w, const struct cola_result *result)
 {
     struct counts *c = &m->counts;
+    uint64_t n_passes = result->n_tokens;
+    if (n_passes == 0 || result->outcome != COLA_OUTCOME_SCORED) n_passes++;
     c->n_new++;
-    c->layers_asked += result->cost.layers_asked;
+    c->layers_asked += n_passes * result->cost.layers_asked;
     c->layers_executed += result->cost.layers_executed;
     w->n_results++;
-    w->layers_asked += result->cost.layers_asked;
+    w->layers_asked += n_passes * result->cost.layers_asked;
     w->layers_executed += result->cost.layers_executed;
+}
+
+/* Scores or tokens, as many as the sample's rule allows. What the numbers mean is the judge's. */
+static enum cola_status check_result(const struct cola_master *m, uint32_t from, uint32_t row,
+                                     const struct cola_result *result)
+{
+    const struct cola_sample *sample = cola_tasks_sample(m->options->tasks, row);
+    bool generate = sample->rule == COLA_SCORE_GENERATE, scored = result->outcome == COLA_OUTCOME_SCORED;
+    uint32_t n_scores = generate ? 0 : sample->n_candidates, fewest = generate && scored;
+    if (result->n_scores != n_scores)
+        return cola_fail(COLA_ERR_INPUT, "worker %u sent %u scores for sample %u, expected %u", from,
+                         result->n_scores, row, n_scores);
+    if (result->n_tokens < fewest || result->n_tokens > sample->max_new_tokens)
+        return cola_fail(COLA_ERR_INPUT, "worker %u sent %u tokens for sample %u, expected %u to %u", from,
+                         result->n_tokens, row, fewest, sample->max_new_tokens);
+    for (uint32_t i = 0; i < result->n_tokens; i++)
+        if (result->token[i] < 0 || (uint32_t)result->token[i] >= m->worker[from].hello.n_vocab)
+            return cola_fail(COLA_ERR_INPUT, "worker %u sent token %d for sample %u, its model has %u", from,
+                             result->token[i], row, m->worker[from].hello.n_vocab);
+    return COLA_OK;
 }
 
 enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, const struct cola_result *result)
@@ -182,16 +207,13 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
         return cola_fail(COLA_ERR_INPUT, "worker %u sent a result for request %llu, which is not out there",
                          from, (unsigned long long)result->id);
     uint32_t row = cola_samples_row(m, p->sample);
-    uint32_t n_candidates = cola_tasks_sample(m->options->tasks, row)->n_candidates;
-    if (result->n_scores != n_candidates)
-        return cola_fail(COLA_ERR_INPUT, "worker %u sent %u scores for sample %u, which has %u candidates",
-                         from, result->n_scores, row, n_candidates);
+    COLA_TRY(check_result(m, from, row, result));
     COLA_TRY(cola_record_evaluated(m->record, row, &p->chain, result));
     m->dirty = true;
     m->worker[from].n_out--;
     m->n_out--;
     count_result(m, &m->worker[from], result);
-    cola_samples_tell(m, p->sample, p->ticket, &p->chain, result);
+    COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, &p->chain, result));
     uint32_t sample = p->sample;
     free_pending(m, p);
     return cola_samples_advance(m, sample);

@@ -13,31 +13,36 @@
 
 #include "cluster/master.h"
 #include "cola/clock.h"
+#include "cola/judge.h"
 #include "cola/memory.h"
 
 static const double LOOK_S = 0.1; /* between looks at the stop flag */
 
 /* --- targets ------------------------------------------------------------------------------------------ */
 
+static const char *why_no_target(const struct cola_master *m, const struct cola_sample *sample)
+{
+    if (sample->gold < 0) return "its right answer is unknown, so there is nothing to search for";
+    if (cola_judge_by_row(cola_tasks_info(m->options->tasks)))
+        return "every sample of the tasks has the same right answer as it, so the control has none to ask "
+               "for";
+    return "it has no wrong answer for the control to ask for";
+}
+
 static enum cola_status find_target(struct cola_master *m, uint32_t i)
 {
     const struct cola_master_options *o = m->options;
     const struct cola_sample *sample = cola_tasks_sample(o->tasks, cola_samples_row(m, i));
     struct cola_text id = cola_samples_id(m, i);
-    if (sample->rule == COLA_SCORE_GENERATE)
-        return cola_fail(COLA_ERR_UNSUPPORTED,
-                         "sample %.*s: score rule generate is not built yet (step 2); letter and loglik are",
-                         (int)id.n_bytes, id.bytes);
+    int32_t target;
     if (o->metric == COLA_METRIC_ACC_NORM && !sample->candidate_bytes)
         return cola_fail(COLA_ERR_USAGE,
                          "--metric acc_norm: sample %.*s has no lengths of its choices' texts",
                          (int)id.n_bytes, id.bytes);
-    int32_t target = o->control ? cola_control_target(sample, o->search.seed) : sample->gold;
+    COLA_TRY(cola_judge_target(o->tasks, sample->index, o->control, o->search.seed, &target));
     if (target < 0)
         return cola_fail(COLA_ERR_INPUT, "sample %.*s (row %u): %s; leave it out of the tasks",
-                         (int)id.n_bytes, id.bytes, sample->index,
-                         sample->gold < 0 ? "its right answer is unknown, so there is nothing to search for"
-                                          : "it has no wrong answer for the control to ask for");
+                         (int)id.n_bytes, id.bytes, sample->index, why_no_target(m, sample));
     m->target[i] = target;
     return COLA_OK;
 }
@@ -139,23 +144,25 @@ static enum cola_status check_tokens(const struct cola_master *m, uint32_t i, co
     return COLA_OK;
 }
 
-/* The longest sequence is the prompt with one candidate but for its last token, which is only predicted; the
- * candidates stand beside one another. */
+/* The longest sequence is the prompt with one candidate, or with the longest answer, but for the last token,
+ * which is only predicted; the candidates stand beside one another, and under generate take no part. */
 static enum cola_status check_sample(const struct cola_master *m, uint32_t i, const struct cola_hello *model)
 {
     const struct cola_sample *s = cola_tasks_sample(m->options->tasks, cola_samples_row(m, i));
+    bool generate = s->rule == COLA_SCORE_GENERATE;
     COLA_TRY(check_tokens(m, i, s->prompt, s->n_prompt_tokens, model->n_vocab));
     uint64_t longest = s->n_prompt_tokens;
-    for (uint32_t c = 0; c < s->n_candidates; c++) {
+    if (generate) longest += s->max_new_tokens - 1;
+    for (uint32_t c = 0; c < s->n_candidates && !generate; c++) {
         uint64_t n = (uint64_t)s->n_prompt_tokens + s->candidate[c].n_tokens - 1;
         COLA_TRY(check_tokens(m, i, s->candidate[c].token, s->candidate[c].n_tokens, model->n_vocab));
         if (n > longest) longest = n;
     }
     struct cola_text id = cola_samples_id(m, i);
     if (longest > model->max_positions)
-        return cola_fail(COLA_ERR_MISMATCH, "sample %.*s (row %u): %llu tokens, the model's context has %u",
+        return cola_fail(COLA_ERR_MISMATCH, "sample %.*s (row %u): %llu tokens%s, the model's context has %u",
                          (int)id.n_bytes, id.bytes, cola_samples_row(m, i), (unsigned long long)longest,
-                         model->max_positions);
+                         generate ? " with the longest answer" : "", model->max_positions);
     return COLA_OK;
 }
 

@@ -54,7 +54,7 @@ struct cola_master {
 
     struct sample_state *sample; /* [n_samples] */
     struct cola_search **search; /* [n_samples], NULL: not begun; kept until the last fold */
-    int32_t *target;             /* [n_samples] candidate looked for */
+    int32_t *target;             /* [n_samples] what is looked for, see judge.h */
     bool *finished;              /* [n_samples] */
 
     struct pending *pending; /* table, grows */
@@ -77,8 +77,8 @@ enum cola_stop cola_master_stop(const struct cola_master *m);
 
 /* handshake.c */
 
-/* Every sample has what it is searched for (gold, or a wrong answer), a score rule that is built; fills
- * target. Before the workers load anything. */
+/* Every sample has what it is searched for (gold, or a wrong answer); fills target. Before the workers load
+ * anything. */
 enum cola_status cola_handshake_targets(struct cola_master *m);
 /* START to all, HELLO from all; the workers fit each other and the tasks fit the model. */
 enum cola_status cola_handshake(struct cola_master *m);
@@ -87,8 +87,9 @@ enum cola_status cola_handshake_record(struct cola_master *m);
 
 /* samples.c */
 enum cola_status cola_samples_begin(struct cola_master *m); /* the next one; n_begun < n_samples */
-void cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
-                       const struct cola_chain *chain, const struct cola_result *result);
+/* Judges a result and tells it to the sample's search; fails where judging does. */
+enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                   const struct cola_chain *chain, const struct cola_result *result);
 /* Asks until something must be evaluated (queued with cola_dispatch_queue), or the search is done. */
 enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample);
 uint32_t cola_samples_row(const struct cola_master *m, uint32_t sample); /* of tasks.h5 */

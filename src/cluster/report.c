@@ -5,6 +5,7 @@
 
 #include "cluster/master.h"
 #include "cola/clock.h"
+#include "cola/judge.h"
 #include "cola/log.h"
 
 void cola_report_line(struct cola_master *m, const char *format, ...)
@@ -55,6 +56,13 @@ static void report_workers(struct cola_master *m)
     }
 }
 
+static const char *looked_for(const struct cola_master *m)
+{
+    if (!m->options->control) return "the right answer";
+    return cola_judge_by_row(cola_tasks_info(m->options->tasks)) ? "the control's answer of another sample"
+                                                                 : "the control's wrong answer";
+}
+
 void cola_report_summary(struct cola_master *m)
 {
     const struct counts *c = &m->counts;
@@ -71,7 +79,7 @@ void cola_report_summary(struct cola_master *m)
         c->layers_asked ? 100 - 100.0 * (double)c->layers_executed / (double)c->layers_asked : 0.0);
     cola_report_line(
         m, "%s found in %u of %u samples (%.1f %%): by the base chain in %u, only by others in %u",
-        m->options->control ? "the control's wrong answer" : "the right answer", c->n_found, c->n_begun,
-        c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0, c->n_base_right, c->n_found - c->n_base_right);
+        looked_for(m), c->n_found, c->n_begun, c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0,
+        c->n_base_right, c->n_found - c->n_base_right);
     report_workers(m);
 }

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "cluster/master.h"
+#include "cola/judge.h"
 
 uint32_t cola_samples_row(const struct cola_master *m, uint32_t sample)
 {
@@ -37,13 +38,20 @@ static void note_found(struct cola_master *m, uint32_t sample, const struct cola
         s->edited_right = true;
 }
 
-void cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
-                       const struct cola_chain *chain, const struct cola_result *result)
+enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                   const struct cola_chain *chain, const struct cola_result *result)
 {
-    const struct cola_sample *task = cola_tasks_sample(m->options->tasks, cola_samples_row(m, sample));
-    struct cola_verdict verdict = cola_judge(task, m->options->metric, m->target[sample], result);
-    if (verdict.reward > 0) note_found(m, sample, chain);
-    cola_search_tell(m->search[sample], ticket, &verdict);
+    const struct cola_master_options *o = m->options;
+    struct cola_judgement j;
+    enum cola_status status =
+        cola_judge_result(o->tasks, cola_samples_row(m, sample), o->metric, m->target[sample], result, &j);
+    if (status != COLA_OK) {
+        struct cola_text id = cola_samples_id(m, sample);
+        return cola_fail_in(status, "sample %.*s", (int)id.n_bytes, id.bytes);
+    }
+    if (j.verdict.reward > 0) note_found(m, sample, chain);
+    cola_search_tell(m->search[sample], ticket, &j.verdict);
+    return COLA_OK;
 }
 
 static enum cola_status finish(struct cola_master *m, uint32_t sample)
@@ -73,7 +81,7 @@ enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
         if (ask == COLA_ASK_DONE) return finish(m, sample);
         if (cola_record_known(m->record, cola_samples_row(m, sample), &chain, &result)) {
             m->counts.n_known++;
-            cola_samples_tell(m, sample, ticket, &chain, &result);
+            COLA_TRY(cola_samples_tell(m, sample, ticket, &chain, &result));
         } else {
             COLA_TRY(cola_dispatch_queue(m, sample, ticket, &chain));
         }

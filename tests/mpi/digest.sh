@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # digest.sh COLA MAKE_TASKS - the labels of a search are the same, byte for byte, without mpirun and with 2, 3
 # and 5 ranks, with the back ends ref and cpu, 1 and 2 threads, any number of requests in flight, in two halves;
-# and they are not the same for another seed, so that the comparison can fail.
+# and they are not the same for another seed, so that the comparison can fail. Scores and generated answers alike.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 trap 'rm -rf "$work"' EXIT
 
@@ -26,7 +26,7 @@ expect() { # expect EXPECTED TASKS RANKS OPTIONS...
     echo "same     $(basename "$1") $2 ranks ${*:3}"
 }
 
-for rule in loglik letter; do
+for rule in loglik letter generate-letter generate-number; do
     tasks=$work/$rule.h5
     "$make_tasks" "$tasks" "$rule" 9 "$vocabulary" 11
     common=(--simulations 30 --seed 4)
@@ -52,4 +52,29 @@ for options in "--preset random" "--preset polar" "--preset drllm" "--preset drl
     want=$(digest "$tasks" 0 "${words[@]}")
     expect "$want" "$tasks" 4 "${words[@]}"
 done
+
+tasks=$work/generate-number.h5
+for options in "--control wrong-answer" "--preset polar" "--samples 2:7"; do
+    # shellcheck disable=SC2206 # two words each
+    words=($options --simulations 30 --seed 4 --threads 1)
+    want=$(digest "$tasks" 0 "${words[@]}")
+    expect "$want" "$tasks" 4 "${words[@]}"
+done
+
+# What a control looks for is drawn over the whole file, whichever rows this run searches.
+targets() { # targets OPTIONS...: "row target" of rows 2 .. 6
+    local out=$work/control.h5
+    "$cola" search "$tasks" --model "$model" --out "$out" --quiet --simulations 2 --seed 4 --threads 1 \
+        --control wrong-answer "$@"
+    "$cola" show "$out" | awk '$2 ~ /^row-[2-6]$/ {print $1, $4}'
+    rm -f "$out" "$out.journal"
+}
+whole=$(targets)
+[[ $(wc -l <<<"$whole") == 5 ]] || die "the control's targets: $whole"
+for options in "--samples 2:7" "--samples 2:"; do
+    # shellcheck disable=SC2086 # two words each
+    [[ $(targets $options) == "$whole" ]] || die "$options changes the control's targets"
+done
+awk '$1 == $2 {exit 1}' <<<"$whole" || die "a control looks for its own answer: $whole"
+echo "same     the control's targets of rows 2 to 6: $(tr '\n' ',' <<<"$whole")"
 echo "passed"

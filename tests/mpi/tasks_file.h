@@ -1,9 +1,14 @@
 /* tasks_file.h - writes small task files with random tokens, for tests of the cluster. The file follows
- * docs/format-tasks.md. Needs HDF5; every failure returns -1. */
+ * docs/format-tasks.md. Needs HDF5; every failure returns -1.
+ *
+ * Under generate the vocabulary is made up so that the random models of tests/data, which have no language,
+ * answer something now and then: every third token is a letter or a digit between blanks, the others are x.
+ */
 #ifndef COLA_TESTS_TASKS_FILE_H
 #define COLA_TESTS_TASKS_FILE_H
 
 #include <hdf5.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +17,10 @@
 #include "cola/random.h"
 
 struct tasks_file {
-    const char *rule; /* "letter", "loglik" */
+    const char *rule;    /* "letter", "loglik", "generate" */
+    const char *grader;  /* generate: "letter", or "number", with n_candidates 1 and one digit as gold */
+    bool equal_golds;    /* grader number: every gold is 7 */
+    int32_t most_tokens; /* generate: of an answer */
     uint32_t n_samples, n_candidates, n_vocab;
     uint32_t prompt_tokens; /* most; each sample has a different number */
     uint64_t seed;
@@ -61,21 +69,47 @@ static inline int tasks_attribute(hid_t file, const char *name, const char *text
     return failed ? -1 : 0;
 }
 
-static inline int tasks_version(hid_t file)
+static inline int tasks_numbers(hid_t file, const char *name, const int32_t *value, hsize_t n)
 {
-    static const int32_t version[] = {1, 0};
-    hsize_t two = 2;
-    hid_t space = H5Screate_simple(1, &two, NULL);
-    hid_t attribute = H5Acreate2(file, "version", H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
-    int failed = attribute < 0 || H5Awrite(attribute, H5T_NATIVE_INT32, version) < 0;
+    hid_t space = n == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &n, NULL);
+    hid_t attribute = H5Acreate2(file, name, H5T_STD_I32LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    int failed = attribute < 0 || H5Awrite(attribute, H5T_NATIVE_INT32, value) < 0;
     if (attribute >= 0) H5Aclose(attribute);
     H5Sclose(space);
     return failed ? -1 : 0;
 }
 
-/* Ids "row-0" ..: the column and its offsets; one byte of text a row elsewhere. */
-static inline int tasks_texts(hid_t file, uint32_t n, uint32_t m)
+static inline int tasks_is_number(const struct tasks_file *t)
 {
+    return t->grader && strcmp(t->grader, "number") == 0;
+}
+
+static inline int tasks_generate(hid_t file, const struct tasks_file *t)
+{
+    static const int32_t stop[] = {7, 13};
+    uint8_t *bytes = malloc(2 * (size_t)t->n_vocab);
+    uint64_t *offsets = malloc((t->n_vocab + 1) * sizeof *offsets);
+    int failed = !bytes || !offsets, number = tasks_is_number(t);
+    for (uint32_t i = 0; !failed && i <= t->n_vocab; i++) {
+        offsets[i] = 2 * (uint64_t)i;
+        if (i == t->n_vocab) break;
+        bytes[2 * i] = ' ';
+        bytes[2 * i + 1] = (uint8_t)(i % 3 ? 'x' : number ? '0' + i / 3 % 10 : 'A' + i / 3 % 4);
+    }
+    failed = failed || tasks_attribute(file, "grader", t->grader) ||
+             tasks_numbers(file, "max_new_tokens", &t->most_tokens, 1) ||
+             tasks_numbers(file, "stop_tokens", stop, 2) ||
+             tasks_u8(file, "vocabulary/values", 2 * (size_t)t->n_vocab, bytes) ||
+             tasks_u64(file, "vocabulary/offsets", t->n_vocab + 1, offsets);
+    free(bytes);
+    free(offsets);
+    return failed ? -1 : 0;
+}
+
+/* Ids "row-0" ..: the column and its offsets; one byte of text a row elsewhere. */
+static inline int tasks_texts(hid_t file, const struct tasks_file *t, uint32_t n, uint32_t m)
+{
+    struct cola_random r = cola_random_keyed(t->seed, 4, COLA_STREAM_SYNTHETIC);
     uint8_t *bytes = malloc(16 * (size_t)(n + m) + 16);
     uint64_t *offsets = malloc((n + m + 1) * sizeof *offsets);
     int failed = !bytes || !offsets;
@@ -89,8 +123,10 @@ static inline int tasks_texts(hid_t file, uint32_t n, uint32_t m)
     for (uint32_t i = 0; !failed && i <= n + m; i++) offsets[i] = i;
     if (!failed) memset(bytes, 'x', n + m);
     failed = failed || tasks_u8(file, "texts/question_values", n, bytes) ||
-             tasks_u64(file, "texts/question_offsets", n + 1, offsets) ||
-             tasks_u8(file, "texts/choice_values", m, bytes) ||
+             tasks_u64(file, "texts/question_offsets", n + 1, offsets);
+    for (uint32_t i = 0; !failed && i < m && tasks_is_number(t); i++)
+        bytes[i] = (uint8_t)('0' + (t->equal_golds ? 7 : cola_random_below(&r, 10)));
+    failed = failed || tasks_u8(file, "texts/choice_values", m, bytes) ||
              tasks_u64(file, "texts/choice_offsets", m + 1, offsets) ||
              tasks_u8(file, "candidates/label_values", m, bytes) ||
              tasks_u64(file, "candidates/label_offsets", m + 1, offsets);
@@ -143,14 +179,16 @@ static inline int tasks_answers(hid_t file, const struct tasks_file *t)
 
 static inline int tasks_file_write(const char *path, const struct tasks_file *t)
 {
+    static const int32_t version[] = {1, 1};
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) return -1;
     uint32_t candidate_tokens = strcmp(t->rule, "letter") == 0 ? 1 : 4;
-    int failed = tasks_attribute(file, "filetype", "cola-tasks") || tasks_version(file) ||
+    int failed = tasks_attribute(file, "filetype", "cola-tasks") ||
+                 tasks_numbers(file, "version", version, 2) ||
                  tasks_attribute(file, "program", "tests/mpi/tasks_file.h") ||
                  tasks_attribute(file, "task", "random") || tasks_attribute(file, "model_name", "tiny") ||
-                 tasks_attribute(file, "score", t->rule) ||
-                 tasks_texts(file, t->n_samples, t->n_samples * t->n_candidates) ||
+                 tasks_attribute(file, "score", t->rule) || (t->grader && tasks_generate(file, t)) ||
+                 tasks_texts(file, t, t->n_samples, t->n_samples * t->n_candidates) ||
                  tasks_tokens(file, "samples/prompt_values", "samples/prompt_offsets", t->n_samples,
                               t->prompt_tokens, t, 1, t->big_token_at) ||
                  tasks_tokens(file, "candidates/token_values", "candidates/token_offsets",

@@ -54,16 +54,34 @@ static int tear_down(void **state)
     return failed;
 }
 
+static struct tasks_file some_tasks(void)
+{
+    return (struct tasks_file){.rule = "loglik",
+                               .n_samples = N_SAMPLES,
+                               .n_candidates = 4,
+                               .n_vocab = N_VOCAB,
+                               .prompt_tokens = 9,
+                               .seed = 5,
+                               .no_gold_at = -1,
+                               .big_token_at = -1};
+}
+
 static void write_tasks(const struct fixture *f, int32_t no_gold_at, int32_t big_token_at)
 {
-    const struct tasks_file t = {.rule = "loglik",
-                                 .n_samples = N_SAMPLES,
-                                 .n_candidates = 4,
-                                 .n_vocab = N_VOCAB,
-                                 .prompt_tokens = 9,
-                                 .seed = 5,
-                                 .no_gold_at = no_gold_at,
-                                 .big_token_at = big_token_at};
+    struct tasks_file t = some_tasks();
+    t.no_gold_at = no_gold_at;
+    t.big_token_at = big_token_at;
+    assert_int_equal(tasks_file_write(f->tasks_path, &t), 0);
+}
+
+static void write_generate(const struct fixture *f, const char *grader, bool equal_golds, int32_t most_tokens)
+{
+    struct tasks_file t = some_tasks();
+    t.rule = "generate";
+    t.grader = grader;
+    t.n_candidates = tasks_is_number(&t) ? 1 : 4;
+    t.equal_golds = equal_golds;
+    t.most_tokens = most_tokens;
     assert_int_equal(tasks_file_write(f->tasks_path, &t), 0);
 }
 
@@ -83,6 +101,8 @@ struct side {
     struct cola_worker_options options;
     int exit_status;
 };
+
+static bool look_for_wrong; /* --control */
 
 static void *real_worker(void *argument)
 {
@@ -104,6 +124,7 @@ static enum cola_status run_with(const struct fixture *f, void *(*worker)(void *
                                     .n_samples = N_SAMPLES,
                                     .run_path = f->run_path,
                                     .resume = resume,
+                                    .control = look_for_wrong,
                                     .field = &field,
                                     .n_fields = 1,
                                     .stop = stop_by_looks,
@@ -189,6 +210,34 @@ static void stopped_search_resumes_to_the_same_outcome(void **state)
     }
 }
 
+/* As the two above, for answers that are judged from their tokens. */
+static void generated_outcome_is_the_same_in_flight_stopped_and_resumed(void **state)
+{
+    static const char *const graders[] = {"letter", "number"};
+    const struct fixture *f = *state;
+    char whole[COLA_HASH_TEXT], digest[COLA_HASH_TEXT];
+    for (int i = 0; i < 4; i++) {
+        look_for_wrong = i / 2;
+        forget_run(f);
+        write_generate(f, graders[i % 2], false, 6);
+        assert_int_equal(run_search(f, 0, false), COLA_OK);
+        read_digest(f, whole);
+        forget_run(f);
+        stop_kind = COLA_STOP_NOW;
+        for (unsigned looks = 6;; looks += 12) {
+            stop_after = looks;
+            atomic_store(&n_looks, 0);
+            enum cola_status status = run_search(f, 1, true);
+            stop_after = 0;
+            if (status == COLA_OK) break;
+            assert_int_equal(status, COLA_ERR_STOPPED);
+        }
+        read_digest(f, digest);
+        assert_string_equal(digest, whole);
+    }
+    look_for_wrong = false;
+}
+
 static void finished_search_resumes_without_an_evaluation(void **state)
 {
     const struct fixture *f = *state;
@@ -231,6 +280,29 @@ static void token_beyond_the_vocabulary_is_refused_by_id(void **state)
     assert_nothing_written(f);
 }
 
+static void control_of_equal_answers_is_refused_by_id(void **state)
+{
+    const struct fixture *f = *state;
+    write_generate(f, "number", true, 6);
+    look_for_wrong = true;
+    assert_int_equal(run_search(f, 0, false), COLA_ERR_INPUT);
+    look_for_wrong = false;
+    assert_non_null(strstr(cola_error_text(), "row-0"));
+    assert_non_null(strstr(cola_error_text(), "the same right answer"));
+    assert_nothing_written(f);
+    assert_int_equal(run_search(f, 0, false), COLA_OK); /* not a control: nothing is drawn */
+}
+
+static void answer_beyond_the_context_is_refused_by_id(void **state)
+{
+    const struct fixture *f = *state;
+    write_generate(f, "number", false, 100000);
+    assert_int_equal(run_search(f, 0, false), COLA_ERR_MISMATCH);
+    assert_non_null(strstr(cola_error_text(), "row-0"));
+    assert_non_null(strstr(cola_error_text(), "with the longest answer"));
+    assert_nothing_written(f);
+}
+
 static void worker_without_a_model_ends_the_search_with_its_words(void **state)
 {
     const struct fixture *f = *state;
@@ -262,7 +334,7 @@ static struct cola_message next_message(struct cola_comm *comm, struct cola_buff
     return m;
 }
 
-enum lie { LIE_ID, LIE_SCORES, LIE_BYTES, LIE_KIND, N_LIES };
+enum lie { LIE_ID, LIE_SCORES, LIE_TOKENS, LIE_BYTES, LIE_KIND, N_LIES };
 
 static void tell_lie(struct cola_comm *comm, enum lie lie, uint64_t id)
 {
@@ -271,6 +343,7 @@ static void tell_lie(struct cola_comm *comm, enum lie lie, uint64_t id)
     m.result = (struct cola_result){.id = id, .score = scores, .n_scores = 4, .argmax = -1};
     if (lie == LIE_ID) m.result.id += (uint64_t)1 << 32;
     if (lie == LIE_SCORES) m.result.n_scores = 3;
+    if (lie == LIE_TOKENS) m.result.token = (const int32_t[]){1}, m.result.n_tokens = 1;
     if (lie == LIE_KIND) m = (struct cola_message){.kind = COLA_MESSAGE_FORGET, .forget = 1};
     if (lie == LIE_BYTES)
         (void)!cola_comm_send(comm, 0, "no message at all", 17);
@@ -280,6 +353,10 @@ static void tell_lie(struct cola_comm *comm, enum lie lie, uint64_t id)
 
 static enum lie present_lie;
 
+static const struct cola_message hello_of_a_liar = {
+    .kind = COLA_MESSAGE_HELLO,
+    .hello = {.numerics_id = "f32-1", .n_layers = 6, .n_vocab = N_VOCAB, .max_positions = 512, .credit = 1}};
+
 static void *lying_worker(void *argument)
 {
     struct side *side = argument;
@@ -287,12 +364,7 @@ static void *lying_worker(void *argument)
     bool lied = false;
     for (struct cola_message m = next_message(side->comm, &room); m.kind != COLA_MESSAGE_SHUTDOWN;
          m = next_message(side->comm, &room)) {
-        if (m.kind == COLA_MESSAGE_START) {
-            struct cola_message hello = {.kind = COLA_MESSAGE_HELLO};
-            hello.hello = (struct cola_hello){
-                .numerics_id = "f32-1", .n_layers = 6, .n_vocab = N_VOCAB, .max_positions = 512, .credit = 1};
-            send_message(side->comm, 0, &hello);
-        }
+        if (m.kind == COLA_MESSAGE_START) send_message(side->comm, 0, &hello_of_a_liar);
         if (m.kind == COLA_MESSAGE_REQUEST && !lied) tell_lie(side->comm, present_lie, m.request.id);
         lied |= m.kind == COLA_MESSAGE_REQUEST;
     }
@@ -310,6 +382,48 @@ static void lying_worker_ends_the_search_with_an_error(void **state)
         forget_run(f);
         assert_int_equal(run_with(f, lying_worker, &side, false), COLA_ERR_INPUT);
         assert_non_null(strstr(cola_error_text(), "worker 1"));
+    }
+}
+
+enum false_answer { ANSWER_EMPTY, ANSWER_LONG, ANSWER_NEGATIVE, ANSWER_BEYOND, ANSWER_SCORED, N_ANSWERS };
+
+static enum false_answer present_answer;
+
+/* As lying_worker, under generate: answers that no engine gives. */
+static void *falsely_answering_worker(void *argument)
+{
+    static const int32_t token[N_ANSWERS][7] = {[ANSWER_NEGATIVE] = {1, -1}, [ANSWER_BEYOND] = {1, N_VOCAB}};
+    static const uint32_t n[N_ANSWERS] = {0, 7, 2, 2, 1};
+    static const float score = 1;
+    struct side *side = argument;
+    struct cola_buffer room = {0};
+    for (struct cola_message m = next_message(side->comm, &room); m.kind != COLA_MESSAGE_SHUTDOWN;
+         m = next_message(side->comm, &room)) {
+        if (m.kind == COLA_MESSAGE_START) send_message(side->comm, 0, &hello_of_a_liar);
+        if (m.kind != COLA_MESSAGE_REQUEST) continue;
+        struct cola_message result = {.kind = COLA_MESSAGE_RESULT};
+        result.result = (struct cola_result){.id = m.request.id,
+                                             .token = token[present_answer],
+                                             .n_tokens = n[present_answer],
+                                             .score = &score,
+                                             .n_scores = present_answer == ANSWER_SCORED,
+                                             .argmax = -1};
+        send_message(side->comm, 0, &result);
+    }
+    cola_buffer_fini(&room);
+    return NULL;
+}
+
+static void falsely_answering_worker_ends_the_search_with_an_error(void **state)
+{
+    const struct fixture *f = *state;
+    write_generate(f, "number", false, 6);
+    for (int answer = 0; answer < N_ANSWERS; answer++) {
+        struct side side = {0};
+        present_answer = (enum false_answer)answer;
+        forget_run(f);
+        assert_int_equal(run_with(f, falsely_answering_worker, &side, false), COLA_ERR_INPUT);
+        assert_non_null(strstr(cola_error_text(), "worker 1 sent"));
     }
 }
 
@@ -402,7 +516,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(outcome_is_the_same_however_many_requests_are_in_flight, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(stopped_search_resumes_to_the_same_outcome, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(generated_outcome_is_the_same_in_flight_stopped_and_resumed, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(finished_search_resumes_without_an_evaluation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(control_of_equal_answers_is_refused_by_id, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answer_beyond_the_context_is_refused_by_id, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(falsely_answering_worker_ends_the_search_with_an_error, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(sample_without_gold_is_refused_by_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(token_beyond_the_vocabulary_is_refused_by_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_without_a_model_ends_the_search_with_its_words, set_up,
