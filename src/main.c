@@ -1,4 +1,5 @@
 /* main.c - the table of subcommands. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,7 +44,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; argc >= 2 && i < N_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    if (argc >= 2) fprintf(stderr, "cola: no command '%s'\n", argv[1]);
+    bool left_out = argc >= 2 && (strcmp(argv[1], "search") == 0 || strcmp(argv[1], "show") == 0);
+    if (argc >= 2)
+        fprintf(stderr, "cola: no command '%s'%s\n", argv[1], left_out ? ": this build has no HDF5" : "");
     print_usage(stderr);
     return COLA_EXIT_USAGE;
 }

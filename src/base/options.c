@@ -119,7 +119,9 @@ static enum cola_status parse_all(struct cola_options *o, int argc, char **argv)
             o->argument[o->n_arguments++] = argv[at];
     }
     if (o->n_arguments < command->min_arguments || o->n_arguments > command->max_arguments)
-        return cola_fail(COLA_ERR_USAGE, "usage: cola %s %s", command->name, command->usage);
+        return cola_fail(COLA_ERR_USAGE, "cola %s: %s argument; usage: cola %s %s", command->name,
+                         o->n_arguments < command->min_arguments ? "there is no" : "there is one more",
+                         command->name, command->usage);
     return COLA_OK;
 }
 

@@ -51,13 +51,17 @@ const struct cola_command cola_search_command = {
     .name = "search",
     .usage = "TASKS.h5 --model DIR --out RUN.h5 [options]",
     .about =
-        "Searches, for every sample of TASKS.h5, the chains of layers of a model by Monte Carlo tree "
-        "search.\n"
-        "Under `mpirun -n R` (or srun) rank 0 is the master and R-1 ranks are workers; without, one process\n"
-        "does both. The outcome is the same, bit for bit, for any R, number of threads and back end.\n"
-        "USR1 or --time-limit: finish what runs, save, exit 75. TERM, INT: save at once, exit 75. Both go "
-        "on\n"
-        "with --resume; so does a killed run. Exit status: 0 done, 1 failed, 2 usage, 75 stopped.",
+        "Searches, for every sample of TASKS.h5, the chains of layers of a model, by Monte Carlo tree search "
+        "or\n"
+        "another policy (--preset). Under `mpirun -n R` (or srun) rank 0 is the master and R-1 ranks are "
+        "workers;\n"
+        "without, one process does both. The outcome is the same, bit for bit, for any R, threads and back "
+        "end.\n"
+        "USR1 or --time-limit: finish what runs, save, exit 75. TERM, INT: save at once, exit 75; but "
+        "mpirun\n"
+        "passes on only USR1, and on TERM or INT ends the ranks itself and exits 1, with what was saved "
+        "until then.\n"
+        "All go on with --resume; so does a killed run. Exit status: 0 done, 1 failed, 2 usage, 75 stopped.",
     .option = table,
     .n_options = sizeof table / sizeof *table,
     .min_arguments = 1,
@@ -179,8 +183,8 @@ enum cola_status cola_search_rows(const struct search_setup *s, uint32_t n_rows,
         to = (uint64_t)n_rows * (s->shard + 1) / s->shards;
     }
     if (to > n_rows || from >= to)
-        return cola_fail(COLA_ERR_USAGE, "rows %" PRIu64 ":%" PRIu64 " are asked for, %s has %u", from, to,
-                         s->tasks_path, n_rows);
+        return cola_fail(COLA_ERR_USAGE, "--%s: rows %" PRIu64 ":%" PRIu64 " are asked for, %s has %u",
+                         s->shards ? "shard" : "samples", from, to, s->tasks_path, n_rows);
     *first = (uint32_t)from;
     *n = (uint32_t)(to - from);
     return COLA_OK;

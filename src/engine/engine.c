@@ -133,6 +133,7 @@ static enum cola_status check_request(const struct cola_engine *e, const struct 
     if (sample->rule == COLA_SCORE_GENERATE) {
         if (sample->max_new_tokens == 0)
             return cola_fail(COLA_ERR_INPUT, "generate: no new token is asked for");
+        COLA_TRY(check_tokens(e, sample->stop_token, sample->n_stop_tokens, "stop"));
         n_longest = sample->max_new_tokens;
     } else {
         COLA_TRY(check_candidates(e, sample, &n_longest, &n_rows));

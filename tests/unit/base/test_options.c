@@ -148,7 +148,8 @@ static void number_of_arguments_is_checked(void **state)
     (void)state;
     struct cola_options *o = NULL;
     assert_int_equal(parse(&o, NULL), COLA_ERR_USAGE);
-    assert_string_equal(cola_error_text(), "usage: cola search TASKS.h5 [options]");
+    assert_string_equal(cola_error_text(),
+                        "cola search: there is no argument; usage: cola search TASKS.h5 [options]");
     assert_int_equal(parse(&o, "a", "b", "c", NULL), COLA_ERR_USAGE);
     assert_null(o);
 }

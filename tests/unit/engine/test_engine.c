@@ -104,7 +104,9 @@ static void bad_requests_are_refused_and_the_engine_goes_on(void **state)
     refused(engine, wrong, layers, 6, "512 positions");
     wrong = sample, wrong.rule = COLA_SCORE_GENERATE;
     refused(engine, wrong, layers, 6, "generate");
-    wrong.max_new_tokens = 600;
+    wrong.max_new_tokens = 2, wrong.stop_token = large, wrong.n_stop_tokens = 1;
+    refused(engine, wrong, layers, 6, "stop");
+    wrong.n_stop_tokens = 0, wrong.max_new_tokens = 600;
     refused(engine, wrong, layers, 6, "512 positions");
     struct seen seen = {0};
     assert_int_equal(submit(engine, &sample, layers, 6), COLA_OK);
