@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/grade.h"
 #include "cola/record.h"
 #include "cola/task.h"
 #include "task/h5.h"
@@ -19,6 +20,12 @@ static enum cola_status describe_tasks(const char *path, json_t *facts)
     enum cola_status status;
     COLA_TRY_DONE(cola_info_add_text(facts, "task", info->task));
     COLA_TRY_DONE(cola_info_add_text(facts, "score", cola_score_rule_name[info->rule]));
+    if (info->grader >= 0) {
+        COLA_TRY_DONE(cola_info_add_text(facts, "grader", cola_grade_rule_name[info->grader]));
+        COLA_TRY_DONE(cola_info_add(facts, "max_new_tokens", json_integer(info->max_new_tokens)));
+        COLA_TRY_DONE(
+            cola_info_add(facts, "vocabulary", json_integer(cola_tasks_vocabulary(tasks)->n_tokens)));
+    }
     COLA_TRY_DONE(cola_info_add(facts, "samples", json_integer(info->n_samples)));
     COLA_TRY_DONE(cola_info_add(facts, "largest_token", json_integer(info->max_token)));
     COLA_TRY_DONE(cola_info_add_text(facts, "model_name", info->model_name));
@@ -34,6 +41,7 @@ static enum cola_status describe_run(const char *path, json_t *facts)
 {
     static const char *const shown[] = {"task",
                                         "score",
+                                        "grader",
                                         "preset",
                                         "space",
                                         "control",

@@ -1,6 +1,6 @@
 /* show.h - the parts of `cola show`: what a run's numbers say (show_summary), as a page (show_page), one
- * sample (show_sample), as JSON (show_json), and text that cannot break a terminal (show_text). All read an
- * open run only. */
+ * sample (show_sample), generated answers (show_answer), as JSON (show_json), and text that cannot break a
+ * terminal (show_text). All read an open run only. */
 #ifndef COLA_CLI_SHOW_H
 #define COLA_CLI_SHOW_H
 
@@ -16,6 +16,13 @@
 char *cola_show_text(struct cola_text text, bool for_terminal);
 char *cola_show_chain(const struct cola_chain *chain); /* its text form; the caller's to free */
 
+/* --- generated answers --- */
+
+bool cola_show_generated(const struct cola_run *run);
+/* right, wrong; in a control target, other; or unparsed, not finite, crashed. */
+const char *cola_show_verdict(const struct cola_run_sample *sample, const struct cola_run_chain *chain);
+char *cola_show_answer(const struct cola_run_chain *chain); /* escaped, cut; the caller's to free */
+
 /* --- summary: finished samples only --- */
 
 struct cola_show_share { /* k of n */
@@ -28,7 +35,7 @@ void cola_show_wilson(struct cola_show_share share, double *low, double *high);
 struct cola_show_summary {
     uint32_t n_samples, n_begun, n_finished;
     uint64_t n_chains, n_layers_base;  /* n_layers_base: 0 without a chain */
-    struct cola_show_share base_right; /* base predicts gold; of samples with a gold */
+    struct cola_show_share base_right; /* base predicts gold; of samples with a gold, where the file tells */
     struct cola_show_share
         shorter;                  /* a chain shorter than the base hits the target; of those the base hits */
     struct cola_show_share found; /* some chain hits the target; of those the base misses */

@@ -27,7 +27,22 @@ static json_t *json_share(struct cola_show_share share)
                      share.n ? json_real(low) : json_null(), "high", share.n ? json_real(high) : json_null());
 }
 
-static json_t *json_chain(const struct cola_run *run, uint64_t row)
+/* Under generate: what was answered, and what it was worth to the search. */
+static int add_answer(const struct cola_run *run, const struct cola_run_sample *sample, uint64_t row,
+                      const struct cola_run_chain *chain, json_t *out)
+{
+    struct cola_result result;
+    if (!cola_show_generated(run)) return 0;
+    cola_run_result(run, row, &result);
+    json_t *tokens = json_array();
+    for (uint32_t i = 0; i < result.n_tokens; i++)
+        json_array_append_new(tokens, json_integer(result.token[i]));
+    return json_object_set_new(out, "verdict", json_string(cola_show_verdict(sample, chain))) |
+           json_object_set_new(out, "answer", json_text(chain->answer)) |
+           json_object_set_new(out, "tokens", tokens);
+}
+
+static json_t *json_chain(const struct cola_run *run, const struct cola_run_sample *sample, uint64_t row)
 {
     static const char *const outcome[] = {"scored", "non-finite", "crashed"};
     struct cola_run_chain chain;
@@ -46,6 +61,10 @@ static json_t *json_chain(const struct cola_run *run, uint64_t row)
                   json_number((double)chain.node.reward), "prediction", chain.node.prediction, "outcome",
                   outcome[chain.outcome], "on_front", chain.on_front, "scores", scores);
     free(text);
+    if (out && add_answer(run, sample, row, &chain, out)) {
+        json_decref(out);
+        return NULL;
+    }
     return out;
 }
 
@@ -55,12 +74,13 @@ static json_t *json_sample(const struct cola_run *run, uint32_t i)
     struct cola_show_found found;
     cola_run_sample(run, i, &sample);
     cola_show_find(run, &sample, &found);
-    json_t *shortest = found.shortest ? json_chain(run, found.shortest_row) : json_null();
-    return json_pack("{s:i, s:o, s:i, s:i, s:b, s:i, s:I, s:I, s:i, s:o}", "sample", (int)sample.index, "id",
-                     json_text(sample.id), "gold", sample.gold, "target", sample.target, "finished",
-                     sample.finished, "n_simulations", (int)sample.n_simulations, "n_chains",
-                     (json_int_t)sample.n_chains, "n_hits", (json_int_t)found.n_hits, "base_prediction",
-                     found.base_prediction, "shortest_hit", shortest);
+    json_t *shortest = found.shortest ? json_chain(run, &sample, found.shortest_row) : json_null();
+    return json_pack("{s:i, s:o, s:i, s:i, s:o, s:b, s:i, s:I, s:I, s:i, s:o}", "sample", (int)sample.index,
+                     "id", json_text(sample.id), "gold", sample.gold, "target", sample.target, "target_text",
+                     json_text(sample.target_text), "finished", sample.finished, "n_simulations",
+                     (int)sample.n_simulations, "n_chains", (json_int_t)sample.n_chains, "n_hits",
+                     (json_int_t)found.n_hits, "base_prediction", found.base_prediction, "shortest_hit",
+                     shortest);
 }
 
 static json_t *json_attributes(const struct cola_run *run)
@@ -87,28 +107,33 @@ enum cola_status cola_show_json(const struct cola_run *run, const char *path, ui
     json_t *samples = json_array();
     for (uint32_t i = 0; i < s.n_samples && i < limit; i++)
         json_array_append_new(samples, json_sample(run, i));
-    json_t *page = json_pack(
-        "{s:o, s:s, s:b, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}", "file",
-        json_text((struct cola_text){path, strlen(path)}), "content_digest",
-        cola_run_attribute(run, "content_digest"), "complete",
-        strcmp(cola_run_attribute(run, "complete"), "1") == 0, "n_samples", (int)s.n_samples, "n_begun",
-        (int)s.n_begun, "n_finished", (int)s.n_finished, "n_chains", (json_int_t)s.n_chains, "n_layers_base",
-        (json_int_t)s.n_layers_base, "finished_samples", "base_right", json_share(s.base_right),
-        "target_found", json_share(s.hit), "base_hits_and_shorter_too", json_share(s.shorter),
-        "base_misses_and_found", json_share(s.found), "mean_shortest_hit",
-        s.hit.k ? json_real(s.mean_shortest) : json_null(), "attributes", json_attributes(run), "samples",
-        samples);
+    json_t *page =
+        json_pack("{s:o, s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}",
+                  "file", json_text((struct cola_text){path, strlen(path)}), "content_digest",
+                  cola_run_attribute(run, "content_digest"), "complete",
+                  strcmp(cola_run_attribute(run, "complete"), "1") == 0, "targets",
+                  cola_run_by_row(run) ? "rows" : "candidates", "n_samples", (int)s.n_samples, "n_begun",
+                  (int)s.n_begun, "n_finished", (int)s.n_finished, "n_chains", (json_int_t)s.n_chains,
+                  "n_layers_base", (json_int_t)s.n_layers_base, "finished_samples", "base_right",
+                  json_share(s.base_right), "target_found", json_share(s.hit), "base_hits_and_shorter_too",
+                  json_share(s.shorter), "base_misses_and_found", json_share(s.found), "mean_shortest_hit",
+                  s.hit.k ? json_real(s.mean_shortest) : json_null(), "attributes", json_attributes(run),
+                  "samples", samples);
     return give(page, out);
 }
 
+/* Without choices the only one is the right answer, and the target if that is this sample's. */
 static json_t *json_choices(const struct cola_run *run, uint32_t i, const struct cola_run_sample *sample)
 {
     json_t *out = json_array();
-    for (uint32_t c = 0; c < sample->n_candidates; c++)
+    bool by_row = cola_run_by_row(run);
+    for (uint32_t c = 0; c < sample->n_candidates; c++) {
+        int32_t number = by_row ? sample->gold : (int32_t)c;
         json_array_append_new(out,
                               json_pack("{s:o, s:o, s:b, s:b}", "label", json_text(cola_run_label(run, i, c)),
                                         "text", json_text(cola_run_choice(run, i, c)), "gold",
-                                        (int32_t)c == sample->gold, "target", (int32_t)c == sample->target));
+                                        number == sample->gold, "target", number == sample->target));
+    }
     return out;
 }
 
@@ -120,13 +145,14 @@ enum cola_status cola_show_sample_json(const struct cola_run *run, uint32_t i, u
     COLA_TRY(cola_show_rows(run, &sample, limit, &row, &n_front, &n));
     json_t *front = json_array(), *others = json_array();
     for (uint64_t k = 0; k < n; k++)
-        json_array_append_new(k < n_front ? front : others, json_chain(run, row[k]));
+        json_array_append_new(k < n_front ? front : others, json_chain(run, &sample, row[k]));
     free(row);
     json_t *page = json_sample(run, i);
-    int failed = !page || json_object_set_new(page, "question", json_text(sample.question)) ||
-                 json_object_set_new(page, "choices", json_choices(run, i, &sample)) ||
-                 json_object_set_new(page, "base",
-                                     sample.n_chains ? json_chain(run, sample.first_chain) : json_null());
+    int failed =
+        !page || json_object_set_new(page, "question", json_text(sample.question)) ||
+        json_object_set_new(page, "choices", json_choices(run, i, &sample)) ||
+        json_object_set_new(page, "base",
+                            sample.n_chains ? json_chain(run, &sample, sample.first_chain) : json_null());
     failed |= json_object_set_new(page, "front", front);
     failed |= json_object_set_new(page, "other_hits", others);
     if (failed) {

@@ -38,10 +38,22 @@ static void print_share(const char *what, struct cola_show_share share, FILE *to
             100.0 * (double)share.k / (double)share.n, 100 * low, 100 * high);
 }
 
-static void print_summary(const struct cola_run *run, const struct cola_show_summary *s, FILE *to)
+static const char *caution(const struct cola_run *run)
 {
     const char *control = cola_run_attribute(run, "control");
-    bool wrong = control && strcmp(control, "wrong-answer") == 0;
+    bool wrong = control && strcmp(control, "wrong-answer") == 0, by_row = cola_run_by_row(run);
+    if (wrong && by_row)
+        return "This is a control: the target is another sample's answer. What it finds, chance finds.";
+    if (wrong)
+        return "This is a control: the target is a wrong answer drawn at random. What it finds, chance "
+               "finds.";
+    return by_row
+               ? "Many chains find a target by chance too: compare with --control wrong-answer."
+               : "Many chains and few choices find a target by chance: compare with --control wrong-answer.";
+}
+
+static void print_summary(const struct cola_run *run, const struct cola_show_summary *s, FILE *to)
+{
     fprintf(to, "\nfound, over %u finished samples (95 %% intervals after Wilson)\n", s->n_finished);
     print_share("the base chain is right", s->base_right, to);
     print_share("some chain gives the target", s->hit, to);
@@ -51,12 +63,7 @@ static void print_summary(const struct cola_run *run, const struct cola_show_sum
         fprintf(to, "  %-58s %7.1f of %" PRIu64 " layers\n",
                 "mean length of the shortest chain that gives the target", s->mean_shortest,
                 s->n_layers_base);
-    fputs(
-        wrong
-            ? "  This is a control: the target is a wrong answer drawn at random. What it finds, chance "
-              "finds.\n"
-            : "  Many chains and few choices find a target by chance: compare with --control wrong-answer.\n",
-        to);
+    fprintf(to, "  %s\n", caution(run));
 }
 
 static enum cola_status print_sample_line(const struct cola_run *run, uint32_t i, FILE *to)

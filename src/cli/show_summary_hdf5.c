@@ -39,11 +39,12 @@ void cola_show_find(const struct cola_run *run, const struct cola_run_sample *sa
     }
 }
 
+/* Without choices a control's predictions say nothing of gold: only whether the target was given. */
 static void count(struct cola_show_summary *s, const struct cola_run_sample *sample,
-                  const struct cola_show_found *found)
+                  const struct cola_show_found *found, bool by_row)
 {
     bool hit = found->n_hits > 0;
-    if (sample->gold >= 0) {
+    if (sample->gold >= 0 && (!by_row || sample->target == sample->gold)) {
         s->base_right.n++;
         s->base_right.k += found->base_prediction == sample->gold;
     }
@@ -72,7 +73,7 @@ void cola_show_summarise(const struct cola_run *run, struct cola_show_summary *o
         if (sample.n_chains == 0) continue;
         cola_show_find(run, &sample, &found);
         s.n_layers_base = found.base_layers;
-        if (sample.finished) count(&s, &sample, &found);
+        if (sample.finished) count(&s, &sample, &found, cola_run_by_row(run));
     }
     if (s.hit.k) s.mean_shortest /= (double)s.hit.k;
     *out = s;

@@ -142,6 +142,14 @@ static void hdf5_file_is_described_by_its_filetype(void **state)
     assert_line(out, "score", "loglik");
     assert_line(out, "samples", "3");
     assert_line(out, "largest token", "19");
+    file = tasks_file_create(path);
+    tasks_file_make_generate(file);
+    H5Fclose(file);
+    assert_int_equal(info(path, NULL, out, err), COLA_EXIT_OK);
+    assert_line(out, "score", "generate");
+    assert_line(out, "grader", "number");
+    assert_line(out, "max new tokens", "16");
+    assert_line(out, "vocabulary", "23");
     static const char *const foreign[] = {"something-else",
                                           "cola-run"}; /* no run.h5 either, in spite of its name */
     for (size_t i = 0; i < 2; i++) {

@@ -236,6 +236,97 @@ static void show_json_is_json_and_agrees_with_the_file(void **state)
     json_decref(page);
 }
 
+/* --- generated answers ------------------------------------------------------------------------------------
+ */
+
+static void count_verdicts(const json_t *chains, uint32_t count[5])
+{
+    static const char *const name[] = {"right", "wrong", "target", "other", "unparsed"};
+    for (size_t i = 0; i < json_array_size(chains); i++) {
+        const json_t *chain = json_array_get(chains, i);
+        const char *verdict = json_string_value(json_object_get(chain, "verdict"));
+        int k = 0;
+        while (k < 5 && strcmp(verdict, name[k]) != 0) k++;
+        if (k < 5) count[k]++;
+        const char *answer = json_string_value(json_object_get(chain, "answer"));
+        assert_int_equal(k == 4 || strcmp(verdict, "not finite") == 0, *answer == '\0');
+        assert_int_equal(json_array_size(json_object_get(chain, "tokens")), 2);
+    }
+}
+
+static void show_prints_generated_answers_and_targets(void **state)
+{
+    (void)state;
+    static char out[65536];
+    struct small_run generated;
+    char digest[COLA_HASH_TEXT];
+    json_error_t error;
+    for (int control = 0; control < 2; control++) {
+        uint32_t count[5] = {0};
+        small_run_create_with(&generated, tasks_file_make_generate, control);
+        small_run_whole(&generated, digest);
+        assert_int_equal(SHOW(out, generated.run_path), 0);
+        if (control) { /* whether the base is right is not in the file */
+            assert_non_null(strstr(out, "the base chain is right                                    none"));
+            assert_non_null(strstr(out, "the target is another sample's answer"));
+        } else {
+            assert_null(strstr(out, "the base chain is right                                    none"));
+        }
+        assert_int_equal(SHOW(out, generated.run_path, "--sample", "s2"), 0);
+        assert_non_null(strstr(out, "right answer  6 + 12 = #### 18\n"));
+        assert_int_equal(strstr(out, "target        5  [the right answer of row 1 of tasks.h5]") != NULL,
+                         control);
+        assert_int_equal(strstr(out, "right       18") != NULL, !control);
+        assert_int_equal(strstr(out, "target      5") != NULL, control);
+        assert_int_equal(SHOW(out, generated.run_path, "--json", "--sample", "s0", "--limit", "1000"), 0);
+        json_t *page = json_loads(out, 0, &error);
+        assert_non_null(page);
+        assert_string_equal(json_string_value(json_object_get(page, "target_text")), control ? "5" : "18");
+        const json_t *choice = json_array_get(json_object_get(page, "choices"), 0);
+        assert_true(json_is_true(json_object_get(choice, "gold")));
+        assert_int_equal(json_is_true(json_object_get(choice, "target")), !control);
+        count_verdicts(json_object_get(page, "front"), count);
+        count_verdicts(json_object_get(page, "other_hits"), count);
+        assert_true(count[control ? 2 : 0] > 0);
+        assert_int_equal(count[control ? 0 : 2] + count[control ? 1 : 3], 0);
+        json_decref(page);
+        small_run_destroy(&generated);
+    }
+}
+
+static void answer_and_verdict_of_any_bytes_are_shown(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t outcome;
+        int32_t gold, target, prediction;
+        const char *verdict;
+    } cases[] = {
+        {COLA_OUTCOME_SCORED, 4, 4, 4, "right"},           {COLA_OUTCOME_SCORED, 4, 4, -2, "wrong"},
+        {COLA_OUTCOME_SCORED, 1, 1, 0, "wrong"},           {COLA_OUTCOME_SCORED, 4, 7, 7, "target"},
+        {COLA_OUTCOME_SCORED, 4, 7, -2, "other"},          {COLA_OUTCOME_SCORED, 4, 4, -1, "unparsed"},
+        {COLA_OUTCOME_NON_FINITE, 4, 4, -1, "not finite"}, {COLA_OUTCOME_CRASHED, 4, 7, -1, "crashed"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cola_run_sample sample = {.gold = cases[i].gold, .target = cases[i].target};
+        struct cola_run_chain chain = {.outcome = cases[i].outcome,
+                                       .node = {.prediction = cases[i].prediction}};
+        assert_string_equal(cola_show_verdict(&sample, &chain), cases[i].verdict);
+    }
+    char bytes[60];
+    memset(bytes, 'y', sizeof bytes);
+    bytes[0] = '\x1b';
+    struct cola_run_chain chain = {.answer = {bytes, 5}};
+    char *shown = cola_show_answer(&chain);
+    assert_string_equal(shown, "\\x1Byyyy");
+    free(shown);
+    chain.answer.n_bytes = sizeof bytes;
+    shown = cola_show_answer(&chain);
+    assert_int_equal(strlen(shown), 4 + 47 + 3);
+    assert_string_equal(shown + strlen(shown) - 4, "y ..");
+    free(shown);
+}
+
 static void show_fails_for_what_is_wrong(void **state)
 {
     (void)state;
@@ -269,6 +360,8 @@ int main(void)
         cmocka_unit_test(rows_are_the_front_and_then_hits_by_length),
         cmocka_unit_test(show_prints_page_sample_and_digest),
         cmocka_unit_test(show_json_is_json_and_agrees_with_the_file),
+        cmocka_unit_test(show_prints_generated_answers_and_targets),
+        cmocka_unit_test(answer_and_verdict_of_any_bytes_are_shown),
         cmocka_unit_test(show_fails_for_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

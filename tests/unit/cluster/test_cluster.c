@@ -339,11 +339,12 @@ enum lie { LIE_ID, LIE_SCORES, LIE_TOKENS, LIE_BYTES, LIE_KIND, N_LIES };
 static void tell_lie(struct cola_comm *comm, enum lie lie, uint64_t id)
 {
     static const float scores[4] = {1, 2, 3, 4};
+    static const int32_t token = 1;
     struct cola_message m = {.kind = COLA_MESSAGE_RESULT};
     m.result = (struct cola_result){.id = id, .score = scores, .n_scores = 4, .argmax = -1};
     if (lie == LIE_ID) m.result.id += (uint64_t)1 << 32;
     if (lie == LIE_SCORES) m.result.n_scores = 3;
-    if (lie == LIE_TOKENS) m.result.token = (const int32_t[]){1}, m.result.n_tokens = 1;
+    if (lie == LIE_TOKENS) m.result.token = &token, m.result.n_tokens = 1;
     if (lie == LIE_KIND) m = (struct cola_message){.kind = COLA_MESSAGE_FORGET, .forget = 1};
     if (lie == LIE_BYTES)
         (void)!cola_comm_send(comm, 0, "no message at all", 17);

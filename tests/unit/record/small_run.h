@@ -20,7 +20,7 @@
 #include "cola/record.h"
 #include "unit/task/tasks_file.h"
 
-enum { SMALL_LAYERS = 6, SMALL_SAMPLES = 3, SMALL_SIMULATIONS = 12, SMALL_FIELDS = 6 };
+enum { SMALL_LAYERS = 6, SMALL_SAMPLES = 3, SMALL_SIMULATIONS = 12, SMALL_FIELDS = 7 };
 
 struct small_run {
     char directory[64], tasks_path[128], run_path[128], journal_path[128];
@@ -55,6 +55,7 @@ static inline void small_run_create_with(struct small_run *run, void (*make)(hid
         {"preset", "cola", COLA_FIELD_IDENTITY},
         {"n_simulations", "12", COLA_FIELD_GROWS},
         {"n_ranks", "3", COLA_FIELD_PROVENANCE},
+        {"control", control ? "wrong-answer" : "none", COLA_FIELD_IDENTITY},
     };
     memcpy(run->field, field, sizeof field);
     for (uint32_t i = 0; i < SMALL_SAMPLES; i++)
