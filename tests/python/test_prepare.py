@@ -63,6 +63,7 @@ def test_begin_of_text_is_added_once(tmp_path: Path) -> None:
     assert encoder.encode("iron salt") == [0, 2, 3]
     assert encoder.encode("<s> iron salt") == [0, 2, 3]
     assert encoder.encode("<s> iron salt", chat=True) == [0, 2, 3]
+    assert encoder.encode("iron salt", chat=True) == [2, 3]  # the chat template decides
     assert encoder.encode_pair("iron", " salt", chat=False) == ([0, 2], [3])
 
 
