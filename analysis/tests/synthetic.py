@@ -47,6 +47,8 @@ class Chain:
     prediction: int | None
     depth: int = 1
     outcome: int | None = None
+    tokens: tuple[int, ...] = ()
+    answer: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -66,21 +68,30 @@ class Sample:
 
 @dataclass
 class File:
-    """A run.h5 to write; `changed` overrides attributes (None removes one)."""
+    """A run.h5 to write; `changed` overrides and adds attributes (None removes one)."""
 
     samples: Sequence[Sample]
     changed: dict[str, str | None] = field(default_factory=dict)
 
+    @property
+    def generated(self) -> bool:
+        return self.changed.get("score") == "generate"
+
+    @property
+    def n_candidates(self) -> int:
+        """Without choices the only candidate is the right answer."""
+        return 1 if self.generated and self.changed.get("grader") in ("boxed", "number") else N_CANDIDATES
+
     def write(self, path: Path) -> Path:
         with h5py.File(path, "w") as file:
             _attributes(file, self)
-            _samples(file, self.samples)
-            _chains(file, self.samples)
+            _samples(file, self)
+            _chains(file, self)
         return path
 
 
-def base(prediction: int | None) -> Chain:
-    return Chain(BASE, prediction, depth=0)
+def base(prediction: int | None, tokens: tuple[int, ...] = ()) -> Chain:
+    return Chain(BASE, prediction, depth=0, tokens=tokens)
 
 
 def scores_of(chain: Chain) -> list[float]:
@@ -93,12 +104,15 @@ def scores_of(chain: Chain) -> list[float]:
 def _attributes(file: h5py.File, content: File) -> None:
     values = {name: value for name, (value, _) in ATTRIBUTES.items()} | content.changed
     file.attrs["filetype"] = "cola-run"
-    file.attrs["version"] = np.array([1, 0], dtype=np.int32)
+    file.attrs["version"] = np.array([1, 1], dtype=np.int32)
     file.attrs["complete"] = np.int32(all(s.finished for s in content.samples))
     file.attrs["folded_sequence"] = np.uint64(0)
     file.attrs["content_digest"] = "xxh3:" + "0" * 32
+    roles = {name: "identity" for name in content.changed} | {
+        name: its for name, (_, its) in ATTRIBUTES.items()
+    }
     for role in ("identity", "grows", "provenance"):
-        names = [name for name, (_, its) in ATTRIBUTES.items() if its == role and values[name] is not None]
+        names = [name for name, its in roles.items() if its == role and values[name] is not None]
         file.attrs[f"{role}_keys"] = "\n".join(names)
     for name, value in values.items():
         if value is not None:
@@ -114,7 +128,8 @@ def _ragged(group: h5py.Group, name: str, rows: Sequence[Sequence[int] | bytes],
     group[f"{name}_values"] = np.array([x for row in rows for x in row], dtype=dtype)
 
 
-def _samples(file: h5py.File, samples: Sequence[Sample]) -> None:
+def _samples(file: h5py.File, content: File) -> None:
+    samples, m = content.samples, content.n_candidates
     n = len(samples)
     group = file.create_group("samples")
     group["index"] = np.arange(n, dtype=np.uint32)
@@ -123,18 +138,21 @@ def _samples(file: h5py.File, samples: Sequence[Sample]) -> None:
     group["target"] = np.array([s.sought for s in samples], dtype=np.int32)
     group["finished"] = np.array([s.finished for s in samples], dtype=np.uint8)
     group["n_simulations"] = np.array([s.n_simulations for s in samples], dtype=np.uint32)
-    group["candidate_offsets"] = _offsets([N_CANDIDATES] * n)
+    group["candidate_offsets"] = _offsets([m] * n)
     group["chain_offsets"] = _offsets([len(s.chains) for s in samples])
     candidates = file.create_group("candidates")
-    candidates["n_bytes"] = np.ones(N_CANDIDATES * n, dtype=np.uint32)
-    _ragged(candidates, "label", [bytes([c]) for _ in range(n) for c in b"ABCD"], np.uint8)
+    candidates["n_bytes"] = np.ones(m * n, dtype=np.uint32)
+    _ragged(candidates, "label", [bytes([c]) for _ in range(n) for c in b"ABCD"[:m]], np.uint8)
     texts = file.create_group("texts")
     _ragged(texts, "question", [b"?"] * n, np.uint8)
-    _ragged(texts, "choice", [bytes([c]) for _ in range(n) for c in b"abcd"], np.uint8)
+    _ragged(texts, "choice", [bytes([c]) for _ in range(n) for c in b"abcd"[:m]], np.uint8)
+    _ragged(
+        texts, "target", [b"" if s.sought < 0 else f"answer {s.sought}".encode() for s in samples], np.uint8
+    )
 
 
-def _chains(file: h5py.File, samples: Sequence[Sample]) -> None:
-    rows = [(s, i, c) for s in samples for i, c in enumerate(s.chains)]
+def _chains(file: h5py.File, content: File) -> None:
+    rows = [(s, i, c) for s in content.samples for i, c in enumerate(s.chains)]
     reward = [float(c.prediction == s.sought and s.sought >= 0) for s, _, c in rows]
     columns = {
         "parent": ([0 if i else -1 for _, i, _ in rows], np.int32),
@@ -159,11 +177,13 @@ def _chains(file: h5py.File, samples: Sequence[Sample]) -> None:
     for name, (values, dtype) in columns.items():
         group[name] = np.array(values, dtype=dtype)
     scores = file.create_group("scores")
-    scores["values"] = np.array([x for _, _, c in rows for x in scores_of(c)], dtype=np.float32)
-    scores["offsets"] = _offsets([N_CANDIDATES] * len(rows))
+    stored = [[] if content.generated else scores_of(c) for _, _, c in rows]
+    scores["values"] = np.array([x for row in stored for x in row], dtype=np.float32)
+    scores["offsets"] = _offsets([len(row) for row in stored])
     scores["logsumexp"] = np.zeros(len(rows), dtype=np.float32)
     scores["argmax"] = np.full(len(rows), -1, dtype=np.int32)
-    _ragged(scores, "token", [[] for _ in rows], np.int32)
+    _ragged(scores, "token", [c.tokens for _, _, c in rows], np.int32)
+    _ragged(scores, "answer", [c.answer for _, _, c in rows], np.uint8)
     timing = file.create_group("timing")
     timing["seconds"] = np.zeros(len(rows), dtype=np.float32)
     timing["layers_asked"] = np.array([len(c.layers) for _, _, c in rows], dtype=np.uint32)

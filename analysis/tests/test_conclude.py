@@ -121,7 +121,7 @@ def test_shorter_chains_are_compared_in_each_direction() -> None:
         run = findings(0, [0] * 30, hits(mine, 30))
         return text(run, findings(1, [1] * 30, hits(theirs, 30)))
 
-    assert "right answers survive shortening more often than wrong ones" in shorter(29, 10)
+    assert "right answers survive shortening more often than wrong answers" in shorter(29, 10)
     assert "wrong answers survive shortening more often than right ones" in shorter(10, 29)
     assert "these samples do not tell whether right answers survive" in shorter(29, 28)
 

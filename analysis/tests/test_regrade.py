@@ -45,12 +45,11 @@ def ragged(file: h5py.File, name: str, rows: list[list[int]] | list[bytes], dtyp
 def write_run(
     path: Path, tokens: list[list[int]], golds: list[bytes], samples: list[Sample], **changed: str
 ) -> str:
-    """A run of rule generate: the golds are each sample's candidate 0."""
-    File(samples, {"score": "generate", **changed}).write(path)
+    """A run of rule generate that looks for the golds."""
+    File(samples, {"score": "generate", "grader": "boxed", **changed}).write(path)
     with h5py.File(path, "r+") as file:
-        del file["texts/choice_values"], file["texts/choice_offsets"]
-        choices = [text for gold in golds for text in (gold, b"b", b"c", b"d")]
-        ragged(file, "texts/choice_", choices, np.uint8)
+        del file["texts/target_values"], file["texts/target_offsets"]
+        ragged(file, "texts/target_", golds, np.uint8)
         for name in ("scores/token_values", "scores/token_offsets"):
             if name in file:
                 del file[name]
@@ -117,6 +116,22 @@ def test_json_holds_the_texts_up_to_the_stop_token(
     assert [d["row"] for d in found["disagreements"]] == [0, 2]
 
 
+def test_token_beyond_the_vocabulary_stands_for_nothing(
+    tmp_path: Path, files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    def judge(gold: str, text: str) -> bool:
+        seen.append(text)
+        return False
+
+    assert (
+        main([files[0], "--tasks", write_tasks(tmp_path / "t.h5", [b"q0", b"q1"], VOCABULARY[:5])], judge)
+        == 0
+    )
+    assert seen[:2] == ["So \\boxed{}", "So \\boxed{}"]
+
+
 def test_tasks_beside_the_run_are_found(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([files[0]], contains_half) == 0
     assert "agreement: 2 of 4" in capsys.readouterr().out
@@ -164,7 +179,6 @@ def test_missing_math_verify_says_how_to_install_it(
         ([b"q0", b"other"], VOCABULARY, "not the tasks that were searched"),
         ([b"q0"], VOCABULARY, "not the tasks that were searched"),
         ([b"q0", b"q1"], None, "no vocabulary/"),
-        ([b"q0", b"q1"], VOCABULARY[:5], "has token 5, the vocabulary"),
     ],
 )
 def test_tasks_that_do_not_fit_are_refused(

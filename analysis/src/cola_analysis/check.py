@@ -9,12 +9,15 @@ import numpy as np
 from cola_analysis.read import Array, Run, RunError
 
 OUTCOME_SCORED = 0
+NOTHING, OTHER = -1, -2
+"""Predictions that are no target: nothing to read, and (without choices) an answer that is not the target."""
 
 
 def check_run(run: Run) -> None:
     """All checks of this file, cheapest first."""
     check_bases(run)
     check_targets(run)
+    check_rows(run)
     check_rewards(run)
     check_predictions(run)
 
@@ -37,11 +40,15 @@ def check_bases(run: Run) -> None:
 
 
 def check_targets(run: Run) -> None:
-    """A run looks for the gold answer; a control for any other one. Notices the two being swapped."""
+    """A run looks for the gold answer; a control for any other one. Notices the two being swapped.
+
+    So it is with choices and without: then the two are rows of tasks.h5.
+    """
     gold, target = run.samples["gold"], run.samples["target"]
     if run.is_control:
         bad = np.flatnonzero((target >= 0) & (target == gold))
-        expected = f"the file's attribute `control` is {run.control!r}: expected a wrong answer as target"
+        wrong = "another question's answer" if run.by_row else "a wrong answer"
+        expected = f"the file's attribute `control` is {run.control!r}: expected {wrong} as target"
     else:
         bad = np.flatnonzero((target >= 0) & (target != gold))
         expected = "the file's attribute `control` is 'none': expected the gold answer as target"
@@ -49,6 +56,28 @@ def check_targets(run: Run) -> None:
         i = int(bad[0])
         raise RunError(
             f"{run.path}: sample {run.sample_name(i)}: target {target[i]}, gold {gold[i]}, but {expected}"
+        )
+
+
+def check_rows(run: Run) -> None:
+    """Without choices gold is the sample's own row; a prediction is the target, nothing or another answer."""
+    if not run.by_row:
+        return
+    gold, index = run.samples["gold"], run.samples["index"].astype(np.int64)
+    bad = np.flatnonzero((gold >= 0) & (gold != index))
+    if len(bad):
+        i = int(bad[0])
+        raise RunError(
+            f"{run.path}: sample {run.sample_name(i)}: gold {gold[i]}, expected its own row {index[i]}: "
+            "answers have no choices here"
+        )
+    prediction, target = run.chains["prediction"], _per_chain(run, run.samples["target"])
+    bad = np.flatnonzero((prediction != target) & (prediction != NOTHING) & (prediction != OTHER))
+    if len(bad):
+        row = int(bad[0])
+        raise RunError(
+            f"{run.path}: chains row {row}: prediction {prediction[row]}, expected its sample's target "
+            f"{target[row]}, {NOTHING} or {OTHER}"
         )
 
 

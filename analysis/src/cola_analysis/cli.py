@@ -118,7 +118,8 @@ def _control_alone(run: Run, options: argparse.Namespace, warnings: list[str]) -
             f"{run.path} is itself a control (attribute `control`: {run.control}); "
             f"give it beside its run: cola-findings RUN.h5 --control {run.path}"
         )
-    warnings.append(f"{run.path} is itself a control: read `right` below as `the drawn wrong answer`")
+    drawn = "answer of another question" if run.by_row else "wrong answer"
+    warnings.append(f"{run.path} is itself a control: read `right` below as `the drawn {drawn}`")
 
 
 def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
@@ -143,9 +144,11 @@ def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | Non
 
 def _heading(run: Run, options: argparse.Namespace) -> list[str]:
     seen = run.attributes
-    lines = [f"run      {run.path}: looked for the {'drawn wrong' if run.is_control else 'right'} answer"]
+    drawn = "another question's answer" if run.by_row else "a wrong answer"
+    sought = f"{drawn} drawn at random" if run.is_control else "the right answer"
+    lines = [f"run      {run.path}: looked for {sought}"]
     if options.control:
-        lines.append(f"control  {options.control}: looked for a wrong answer drawn at random")
+        lines.append(f"control  {options.control}: looked for {drawn} drawn at random")
     lines.append(wrap(_settings(run), "search   "))
     lines.append(f"model    {seen.get('model_fingerprint', '(no model_fingerprint)')}")
     return lines
@@ -153,7 +156,7 @@ def _heading(run: Run, options: argparse.Namespace) -> list[str]:
 
 def _settings(run: Run) -> str:
     """What was searched and how, in one line."""
-    keys = ("task", "score", "metric", "preset", "space", "n_simulations", "seed", "numerics_id")
+    keys = ("task", "score", "grader", "metric", "preset", "space", "n_simulations", "seed", "numerics_id")
     return ", ".join(
         f"{key.removeprefix('n_')} {run.attributes[key]}" for key in keys if key in run.attributes
     )

@@ -6,10 +6,55 @@ zero, clearly below, not distinguishable from it, or no samples to compare. Know
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 from cola_analysis.findings import Comparison, Findings
 from cola_analysis.statistics import Difference, Interval, Share
+
+
+@dataclass(frozen=True)
+class Target:
+    """How a control's target is called: a wrong one of the choices, or another question's answer."""
+
+    drawn: str
+    """After "the": what one sample's control looks for."""
+    one: str
+    """The same, said a second time."""
+    random: str
+    """With its article: what a control looks for."""
+    others: str
+    """In general, after "than" or at the beginning of a clause."""
+    arbitrary: str
+    wrong: str
+    """Both in general, where the verdict is given."""
+    chance: str
+    """Why some chain gives an answer by chance."""
+
+
+WRONG_CHOICE = Target(
+    drawn="drawn wrong answer",
+    one="drawn wrong one",
+    random="a randomly drawn wrong answer",
+    others="wrong answers",
+    arbitrary="arbitrary answers",
+    wrong="arbitrary wrong answers",
+    chance="with few choices and many chains, chance alone reaches most answers",
+)
+OTHER_QUESTION = Target(
+    drawn="drawn answer of another question",
+    one="drawn one",
+    random="another question's answer, drawn at random,",
+    others="other questions' answers",
+    arbitrary="answers of other questions",
+    wrong="answers of other questions",
+    chance="with many chains, chance alone reaches some answers",
+)
+
+
+def _target(findings: Findings) -> Target:
+    return OTHER_QUESTION if findings.outcomes.by_row else WRONG_CHOICE
+
 
 NEWCOMBE = "by Newcombe's method for two proportions"
 NEWCOMBE_PAIRED = "by Newcombe's method for paired proportions"
@@ -40,7 +85,9 @@ def conclude(run: Findings, control: Findings | None, comparison: Comparison | N
         return [*paragraphs, _shorter_alone(run), _corrected_alone(run), _caution()]
     paragraphs += [_shorter(run, control, comparison), _corrected(run, control, comparison)]
     if run.corrected.n:
-        paragraphs += [_paired(run, comparison), _verdict(comparison)]
+        paragraphs += [_paired(run, comparison), _verdict(run, comparison)]
+        if run.outcomes.by_row:
+            paragraphs.append(_limits_of_other_questions())
     return [*paragraphs, _caution()]
 
 
@@ -101,22 +148,22 @@ def _shorter_alone(run: Findings) -> str:
 
 
 def _shorter(run: Findings, control: Findings, comparison: Comparison) -> str:
-    text = _shorter_share(run)
+    text, what = _shorter_share(run), _target(run)
     if run.shorter.n == 0:
         return text
     if comparison.shorter is None:
         return text + (
-            " No base chain of the control gave its drawn wrong answer, so there is nothing to compare this "
-            "with."
+            f" No base chain of the control gave its {what.drawn}, so there is nothing to compare this with."
         )
     wording = {
-        Verdict.ABOVE: "is clearly above zero: right answers survive shortening more often than wrong ones.",
-        Verdict.BELOW: "is clearly below zero: wrong answers survive shortening more often than right ones.",
+        Verdict.ABOVE: "is clearly above zero: right answers survive shortening more often than "
+        f"{what.others}.",
+        Verdict.BELOW: f"is clearly below zero: {what.others} survive shortening more often than right ones.",
         Verdict.UNCLEAR: "is not distinguishable from zero: these samples do not tell whether right answers "
-        "survive shortening more often than wrong ones.",
+        f"survive shortening more often than {what.others}.",
     }
     return (
-        f"{text} Of the {_samples(control.shorter.n)} whose base chain gives the drawn wrong answer, "
+        f"{text} Of the {_samples(control.shorter.n)} whose base chain gives the {what.drawn}, "
         f"{percent(control.shorter)} keep that answer on a shorter chain. The "
         f"{_points(comparison.shorter, NEWCOMBE)} {wording[verdict(comparison.shorter)]}"
     )
@@ -136,28 +183,25 @@ def _corrected_alone(run: Findings) -> str:
     if run.corrected.n == 0:
         return text
     return text + (
-        ". Without a control nothing may be concluded about correction: with few choices and many chains, "
-        "chance "
-        "alone reaches most answers. Run `cola search` again with the same options and `--control "
-        "wrong-answer`, "
-        "and give that file as --control."
+        f". Without a control nothing may be concluded about correction: {_target(run).chance}. Run "
+        "`cola search` again with the same options and `--control wrong-answer`, and give that file as "
+        "--control."
     )
 
 
 def _corrected(run: Findings, control: Findings, comparison: Comparison) -> str:
-    text = _corrected_share(run)
+    text, what = _corrected_share(run), _target(run)
     if run.corrected.n == 0:
         return text
     if comparison.corrected is None:
         return text + (
-            ". In the control every base chain already gave the drawn wrong answer, so there is nothing to "
-            "compare "
-            "this with, and nothing may be concluded about correction."
+            f". In the control every base chain already gave the {what.drawn}, so there is nothing to "
+            "compare this with, and nothing may be concluded about correction."
         )
     wording = {
         Verdict.ABOVE: "is clearly above zero. Only the difference, not the first share, speaks for "
         "correction.",
-        Verdict.BELOW: "is clearly below zero: wrong answers were reached more often than right ones, so "
+        Verdict.BELOW: f"is clearly below zero: {what.others} were reached more often than right ones, so "
         "the first "
         "share shows no correction beyond chance.",
         Verdict.UNCLEAR: "is not distinguishable from zero: these samples give no evidence that right "
@@ -166,7 +210,7 @@ def _corrected(run: Findings, control: Findings, comparison: Comparison) -> str:
     }
     link = "while" if verdict(comparison.corrected) is Verdict.ABOVE else "but"
     return (
-        f"{text}, {link} the same search reached a randomly drawn wrong answer for "
+        f"{text}, {link} the same search reached {what.random} for "
         f"{percent(control.corrected)} of the "
         f"{_samples(control.corrected.n)} whose base chain did not give it "
         f"({_interval(control.corrected)}). The "
@@ -175,7 +219,7 @@ def _corrected(run: Findings, control: Findings, comparison: Comparison) -> str:
 
 
 def _paired(run: Findings, comparison: Comparison) -> str:
-    paired = comparison.paired
+    paired, what = comparison.paired, _target(run)
     intro = "Like with like: the two shares above are over different samples"
     if run.base.hits:
         intro += ", the control's also over those right at the base, which may be harder or easier to move"
@@ -183,13 +227,11 @@ def _paired(run: Findings, comparison: Comparison) -> str:
     if paired.difference is None:
         return (
             f"{intro} No sample that both files count has a base chain that gives neither the right nor the "
-            f"drawn "
-            "wrong answer, so the two cannot be compared on the same samples."
+            f"{what.drawn}, so the two cannot be compared on the same samples."
         )
     return (
-        f"{intro} On the {_samples(paired.n)} whose base chain gives neither the right nor the drawn wrong "
-        f"answer, "
-        f"the search reached the right answer for {percent(paired.run)} and the drawn wrong one for "
+        f"{intro} On the {_samples(paired.n)} whose base chain gives neither the right nor the {what.drawn}, "
+        f"the search reached the right answer for {percent(paired.run)} and the {what.one} for "
         f"{percent(paired.control)}. The {_points(paired.difference, NEWCOMBE_PAIRED)} is "
         f"{_clearly(verdict(paired.difference))}."
     )
@@ -199,8 +241,9 @@ def _clearly(what: Verdict) -> str:
     return what.value if what is Verdict.UNCLEAR else f"clearly {what.value}"
 
 
-def _verdict(comparison: Comparison) -> str:
+def _verdict(run: Findings, comparison: Comparison) -> str:
     """The two comparisons together; correction is granted only where both say so."""
+    what = _target(run)
     apart, same = verdict(comparison.corrected), verdict(comparison.paired.difference)
     if same is Verdict.UNDEFINED or apart is Verdict.UNDEFINED:
         return "Verdict: without samples for a fair comparison, correction beyond chance is not shown."
@@ -213,22 +256,27 @@ def _verdict(comparison: Comparison) -> str:
     if same is Verdict.ABOVE:
         assert comparison.paired.difference is not None
         return (
-            "Verdict: the search corrects wrong samples more often than it reaches arbitrary answers, by "
-            "about "
-            f"{100 * comparison.paired.difference.value:.0f} percentage points on the same samples; the "
-            f"rest of the "
-            "corrected share is what chance gives as well."
+            f"Verdict: the search corrects wrong samples more often than it reaches {what.arbitrary}, by "
+            f"about {100 * comparison.paired.difference.value:.0f} percentage points on the same samples; "
+            "the rest of the corrected share is what chance gives as well."
         )
     if same is Verdict.BELOW:
         return (
-            "Verdict: the search reaches arbitrary wrong answers more often than right ones; the corrected "
-            "share "
+            f"Verdict: the search reaches {what.wrong} more often than right ones; the corrected share "
             "shows no correction beyond chance."
         )
     return (
         "Verdict: with these samples correction cannot be told from chance. That is no proof of its "
         "absence: the "
         "intervals show which differences remain possible."
+    )
+
+
+def _limits_of_other_questions() -> str:
+    return (
+        "What this control does not measure: another question's answer is seldom near what the model says, "
+        "so chance reaches it less often than an answer that is a slip away from the model's own. The "
+        "differences above are upper bounds of correction beyond chance."
     )
 
 

@@ -84,10 +84,7 @@ class Answers:
             raise RunError(
                 f"{run.path}: score rule {run.attribute('score')}; only `generate` stores tokens to grade"
             )
-        self._tokens = Ragged(run, "scores/token_values", "scores/token_offsets", len(run.chains))
         n_samples = len(run.samples)
-        self._candidates = run.offsets("samples/candidate_offsets", n_samples)
-        self._choices = Ragged(run, "texts/choice_values", "texts/choice_offsets", int(self._candidates[-1]))
         ids = Ragged(run, "samples/id_values", "samples/id_offsets", n_samples)
         for sample, index in enumerate(run.samples["index"]):
             theirs = tasks.ids[int(index)] if int(index) < len(tasks.ids) else None
@@ -104,26 +101,21 @@ class Answers:
 
     def has_tokens(self, row: int) -> bool:
         """Whether a chain generated anything: not where it crashed or its logits were not finite."""
-        return bool(self._tokens.lengths[row] > 0)
+        return bool(self._run.tokens.lengths[row] > 0)
 
     def text(self, row: int) -> str:
-        """What a row of chains/ generated, up to its stop token; bytes that are no UTF-8 become U+FFFD."""
+        """What a row of chains/ generated, up to its stop token; bytes that are no UTF-8 become U+FFFD.
+
+        A token that the vocabulary does not have stands for nothing, as it does for the search.
+        """
         parts = []
-        for token in self._tokens[row].tolist():
+        for token in self._run.tokens[row].tolist():
             if token in self._tasks.stop_tokens:
                 break
-            if not 0 <= token < len(self._tasks.vocabulary):
-                raise RunError(
-                    f"{self._run.path}: chain row {row} has token {token}, the vocabulary of "
-                    f"{self._tasks.path} has {len(self._tasks.vocabulary)}"
-                )
-            parts.append(self._tasks.vocabulary[token])
+            if token < len(self._tasks.vocabulary):
+                parts.append(self._tasks.vocabulary[token])
         return b"".join(parts).decode("utf-8", "replace")
 
     def sought(self, sample: int) -> str | None:
         """The text of the answer that the search looked for; None if the sample has none."""
-        target = int(self._run.samples["target"][sample])
-        row = int(self._candidates[sample]) + target
-        if target < 0 or row >= int(self._candidates[sample + 1]):
-            return None
-        return bytes(self._choices[row].astype(np.uint8)).decode("utf-8", "replace")
+        return self._run.target_text(sample)

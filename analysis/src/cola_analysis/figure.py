@@ -55,7 +55,8 @@ def _claims(axes: Axes, run: Findings, control: Findings | None) -> None:
     ]
     sides = [(run, BLUE, "o", "run: target is the right answer")]
     if control:
-        sides.append((control, VERMILION, "s", "control: target is a random wrong answer"))
+        target = "another question's answer" if run.outcomes.by_row else "a random wrong answer"
+        sides.append((control, VERMILION, "s", f"control: target is {target}"))
     handles = []
     for number, (findings, colour, marker, label) in enumerate(sides):
         shift = 0.0 if len(sides) == 1 else (-0.14, 0.14)[number]

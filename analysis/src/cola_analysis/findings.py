@@ -155,14 +155,19 @@ def mismatches(run: Run, control: Run) -> list[str]:
 
 
 def disagreements(run: Outcomes, control: Outcomes) -> list[str]:
-    """Samples that both files hold but describe differently: another gold, or another base prediction."""
+    """Samples that both files hold but describe differently: another gold, or another base prediction.
+
+    Without choices a prediction says only whether the file's own target was given, so there what the base
+    chains generated is compared.
+    """
+    what_is_equal = ["name", "gold", "base_tokens"] + ([] if run.by_row else ["base_prediction"])
     theirs = {s.index: s for s in control.samples}
     reasons = []
     for ours in run.samples:
         other = theirs.get(ours.index)
         if other is None:
             continue
-        for what in ("name", "gold", "base_prediction"):
+        for what in what_is_equal:
             a, b = getattr(ours, what), getattr(other, what)
             if a != b:
                 reasons.append(f"{what} of sample {ours.name}: run has {a}, control has {b}")

@@ -42,6 +42,7 @@ def findings(value: Findings, path: str) -> Json:
         "samples_in_file": o.n_in_file,
         "samples_finished": o.n_finished,
         "samples_without_target": o.n_without_target,
+        "targets": "rows" if o.by_row else "candidates",
         "chains": o.n_chains,
         "chains_not_scored": o.n_not_scored,
         "bases_not_scored": o.n_base_not_scored,

@@ -39,6 +39,8 @@ class SampleOutcome:
     """Evaluations up to and with the first right chain (the base is evaluation 1); None: none was right."""
     shortest: RightChain | None
     """The shortest right chain, the first evaluated of equals."""
+    base_tokens: tuple[int, ...] = ()
+    """What the base chain generated; nothing under other score rules."""
 
     @property
     def base_right(self) -> bool:
@@ -70,6 +72,8 @@ class Outcomes:
     n_base_not_scored: int
     tree_depth_sum: int
     """Over all counted chains: edits from the base, which has 0 itself."""
+    by_row: bool = False
+    """Generated answers without choices: gold, target and predictions are rows of tasks.h5 (Run.by_row)."""
 
     @property
     def n_without_target(self) -> int:
@@ -98,6 +102,7 @@ def collect(run: Run) -> Outcomes:
         n_not_scored=int(not_scored[counted_chain].sum()),
         n_base_not_scored=int(not_scored[run.chain_offsets[:-1][counted]].sum()),
         tree_depth_sum=int(run.chains["depth"][counted_chain].sum(dtype=np.int64)),
+        by_row=run.by_row,
     )
 
 
@@ -120,4 +125,5 @@ def _sample_outcome(run: Run, i: int) -> SampleOutcome:
         n_chains=last - first,
         first_right=int(right[0]) + 1 if len(right) else None,
         shortest=shortest,
+        base_tokens=tuple(run.tokens[first].tolist()) if run.generated else (),
     )

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 FILETYPE = "cola-run"
 MAJOR_VERSION = 1
+CHOICE_GRADERS, ROW_GRADERS = ("letter",), ("boxed", "number")
+"""Graders of generated answers: those that read a choice, and those that compare with another answer."""
 NO_CONTROL = ("", "none")
 """Values of the attribute `control` of a run that looks for the right answer."""
 
@@ -110,7 +112,9 @@ class Run:
         self.chains = Columns(self, "chains", int(self.chain_offsets[-1]))
         self.layers = Ragged(self, "chains/layer_values", "chains/layer_offsets", len(self.chains))
         self._scores: Ragged | None = None
+        self._tokens: Ragged | None = None
         self._ids: Ragged | None = None
+        self._target_texts: Ragged | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -163,6 +167,27 @@ class Run:
         """Whether the search looked for something else than the right answer."""
         return self.control != "none"
 
+    @property
+    def generated(self) -> bool:
+        """Whether chains generate answers instead of scoring candidates."""
+        return self.attributes.get("score") == "generate"
+
+    @property
+    def by_row(self) -> bool:
+        """Whether gold, target and prediction are rows of tasks.h5: generated answers without choices.
+
+        A prediction is then the target, -1 (nothing parsed) or -2 (an answer that is not the target).
+        """
+        if not self.generated:
+            return False
+        grader = self.attributes.get("grader")
+        if grader not in CHOICE_GRADERS + ROW_GRADERS:
+            raise RunError(
+                f"{self.path}: attribute `grader` is {grader!r}, expected one of "
+                f"{', '.join(CHOICE_GRADERS + ROW_GRADERS)}"
+            )
+        return grader in ROW_GRADERS
+
     # --- rows
 
     def chain_rows(self, sample: int) -> tuple[int, int]:
@@ -184,6 +209,23 @@ class Run:
         if self._scores is None:
             self._scores = Ragged(self, "scores/values", "scores/offsets", len(self.chains))
         return self._scores
+
+    @property
+    def tokens(self) -> Ragged:
+        """Generated tokens, one row a chain; empty rows under other score rules."""
+        if self._tokens is None:
+            self._tokens = Ragged(self, "scores/token_values", "scores/token_offsets", len(self.chains))
+        return self._tokens
+
+    def target_text(self, sample: int) -> str | None:
+        """The text of what a sample's search looked for; None: it looked for nothing."""
+        if self._target_texts is None:
+            self._target_texts = Ragged(
+                self, "texts/target_values", "texts/target_offsets", len(self.samples)
+            )
+        if self.samples["target"][sample] < 0:
+            return None
+        return bytes(self._target_texts[sample].astype(np.uint8)).decode("utf-8", "replace")
 
     def sample_name(self, sample: int) -> str:
         """The benchmark's id of a sample and its row in tasks.h5, for messages."""

@@ -79,7 +79,8 @@ def table(run: Findings, control: Findings | None) -> list[str]:
     lines += ["", f"* claimed in {PAPER} for other models and tasks, without a control; not measured here."]
     lines.append("n: samples (last row: chains) that the mean is over. Depth: layers executed.")
     if control:
-        lines.append("In the control's column the target is a wrong answer drawn at random for each sample.")
+        target = "another question's answer, drawn" if run.outcomes.by_row else "a wrong answer drawn"
+        lines.append(f"In the control's column the target is {target} at random for each sample.")
     return lines
 
 
