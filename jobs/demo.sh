@@ -40,11 +40,15 @@ while (($#)); do
     shift
 done
 
+stored="generated answer" how="by generated answers"
 case $benchmark in
-    arc_easy | arc_challenge) asked=(--score loglik) how="by log-likelihood" rows=${rows:-40} ;;
-    # DART-Math's easiest level; `short` asks for the answer at once, without steps on the way
-    dart_math) asked=(--score generate --template short --level 1) how="by generated answers" rows=${rows:-12} ;;
-    gsm8k) asked=(--score generate --template short) how="by generated answers" rows=${rows:-12} ;;
+    arc_easy | arc_challenge)
+        asked=(--score loglik) rows=${rows:-40}
+        stored="scores of all choices" how="by log-likelihood"
+        ;;
+    # DART-Math's easiest level; the template asks for the answer at once, without steps on the way
+    dart_math) asked=(--score generate --template short --level 1) rows=${rows:-12} ;;
+    gsm8k) asked=(--score generate --template short) rows=${rows:-12} ;;
     *)
         printf "demo: no benchmark '%s', expected arc_easy, arc_challenge, dart_math or gsm8k\n" "$benchmark" >&2
         exit 2
@@ -120,7 +124,7 @@ printf '\n-- one question: %s show %s --sample %s\n\n' "$cola" "$out/run.h5" "$s
 cat <<TEXT
 
 == done after $SECONDS s. What is where:
-   $out/run.h5, control.h5   every chain tried, with the scores of all choices (docs/format-run.md)
+   $out/run.h5, control.h5   every chain tried, with its $stored (docs/format-run.md)
    $out/findings.png         the figure
    $out/tasks.h5             the questions as token ids (docs/format-tasks.md)
    $cola --help    the program; try: $cola show $out/run.h5

@@ -1,7 +1,7 @@
 """Prints the id of a sample of RUN.h5 that is worth a look: `python -m cola_jobs.example_sample RUN.h5`.
 
 Worth a look: answered wrong by the base chain and right by as many chains as possible; without such a sample,
-the one that a chain answers right with the most layers saved; without any, the first.
+the one that a chain answers right with the most layers saved, or with none; without any, the first.
 """
 
 import sys
@@ -16,7 +16,7 @@ def choose(path: str) -> str:
         lengths = run["chains/layer_offsets"][1:].astype(int) - run["chains/layer_offsets"][:-1].astype(int)
         rewards = run["chains/reward"][()]
         id_offsets, id_values = run["samples/id_offsets"][()], run["samples/id_values"][()]
-    best, best_worth = 0, (0, 0)
+    best, best_worth = 0, (-1, 0)
     for sample in range(len(starts) - 1):
         first, last = starts[sample], starts[sample + 1]
         right = rewards[first:last] == 1
