@@ -177,6 +177,41 @@ static enum cola_status check_values(struct cola_tasks *tasks)
     return COLA_OK;
 }
 
+static struct cola_text id_of(const struct cola_tasks *tasks, uint32_t row)
+{
+    const uint64_t *first = cola_tasks_offsets(tasks, ID_OFFSETS);
+    return (struct cola_text){(const char *)tasks->data[ID_VALUES] + first[row], first[row + 1] - first[row]};
+}
+
+static int compare_ids(const void *a, const void *b, void *tasks)
+{
+    struct cola_text x = id_of(tasks, *(const uint32_t *)a), y = id_of(tasks, *(const uint32_t *)b);
+    uint64_t n = x.n_bytes < y.n_bytes ? x.n_bytes : y.n_bytes;
+    int order = n ? memcmp(x.bytes, y.bytes, n) : 0;
+    return order ? order : (x.n_bytes > y.n_bytes) - (x.n_bytes < y.n_bytes);
+}
+
+/* An id names one row: show, exports and joins with other files go by it. Empty means that there is none. */
+static enum cola_status check_ids(struct cola_tasks *tasks)
+{
+    uint32_t n = tasks->info.n_samples, *row = NULL;
+    enum cola_status status = COLA_OK;
+    COLA_TRY(cola_alloc((void **)&row, n, sizeof *row, "ids"));
+    for (uint32_t i = 0; i < n; i++) row[i] = i;
+    qsort_r(row, n, sizeof *row, compare_ids, tasks);
+    for (uint32_t i = 0; status == COLA_OK && i + 1 < n; i++) {
+        if (id_of(tasks, row[i]).n_bytes == 0 || compare_ids(&row[i], &row[i + 1], tasks) != 0) continue;
+        uint32_t low = row[i] < row[i + 1] ? row[i] : row[i + 1], high = row[i] ^ row[i + 1] ^ low;
+        status =
+            cola_fail(COLA_ERR_INPUT,
+                      "%s: data set samples/id_values: rows %u and %u (from 0) have the same id, expected "
+                      "one each",
+                      tasks->path, low, high);
+    }
+    free(row);
+    return status;
+}
+
 /* --- building ---------------------------------------------------------------------------------------------
  */
 
@@ -271,6 +306,7 @@ enum cola_status cola_tasks_open(const char *path, struct cola_tasks **out)
     COLA_TRY_DONE(load_columns(tasks, &file));
     COLA_TRY_DONE(check_shapes(tasks));
     COLA_TRY_DONE(check_values(tasks));
+    COLA_TRY_DONE(check_ids(tasks));
     COLA_TRY_DONE(build_samples(tasks));
     if (tasks->info.rule == COLA_SCORE_GENERATE) COLA_TRY_DONE(cola_tasks_check_golds(tasks));
     COLA_TRY_DONE(take_fingerprint(tasks));

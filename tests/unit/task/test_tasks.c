@@ -335,6 +335,10 @@ static void external_data(hid_t f)
     H5Sclose(space);
     H5Pclose(list);
 }
+static void same_id_twice(hid_t f)
+{
+    tasks_file_bytes(f, "samples/id_values", "q1q-twoq1");
+}
 static void offsets_begin_late(hid_t f)
 {
     TASKS_FILE_PUT(f, "samples/id_offsets", H5T_NATIVE_UINT64, uint64_t, 1, 2, 7, 9);
@@ -521,6 +525,7 @@ static const struct {
     {"soft link", soft_link, "samples/gold"},
     {"external link", external_link, "samples"},
     {"external raw data", external_data, "samples/gold"},
+    {"an id twice", same_id_twice, "samples/id_values: rows 0 and 2 (from 0) have the same id"},
     {"offsets begin late", offsets_begin_late, "samples/id_offsets"},
     {"offsets end early", offsets_end_early, "samples/id_offsets"},
     {"offsets descend", offsets_descend, "texts/question_offsets"},
@@ -571,6 +576,21 @@ static void tasks_malformed_file_is_refused_by_name(void **state)
         if (!strstr(cola_error_text(), malformed[i].named) || !strstr(cola_error_text(), path))
             fail_msg("%s: the text does not name it: %s", malformed[i].what, cola_error_text());
     }
+}
+
+/* Ids are compared whole; an empty one is none. */
+static void tasks_ids_may_begin_alike_or_be_empty(void **state)
+{
+    (void)state;
+    hid_t file = tasks_file_create(path);
+    tasks_file_bytes(file, "samples/id_values", "q1q1q1q1q");
+    H5Fclose(file);
+    cola_tasks_close(open_tasks()); /* q1, q1q1q, 1q */
+    file = tasks_file_create(path);
+    tasks_file_bytes(file, "samples/id_values", "");
+    TASKS_FILE_PUT(file, "samples/id_offsets", H5T_NATIVE_UINT64, uint64_t, 0, 0, 0, 0);
+    H5Fclose(file);
+    cola_tasks_close(open_tasks());
 }
 
 static void tasks_letter_fixed_strings_and_later_minor_are_read(void **state)
@@ -648,6 +668,7 @@ int main(void)
         cmocka_unit_test(fingerprint_sees_everything_that_a_search_reads),
         cmocka_unit_test(fingerprint_sees_what_a_grader_reads),
         cmocka_unit_test(tasks_malformed_file_is_refused_by_name),
+        cmocka_unit_test(tasks_ids_may_begin_alike_or_be_empty),
         cmocka_unit_test(tasks_letter_fixed_strings_and_later_minor_are_read),
         cmocka_unit_test(tasks_truncated_file_is_refused),
         cmocka_unit_test(tasks_missing_directory_or_text_is_refused),
