@@ -44,7 +44,8 @@ struct cola_record_setup {
     uint32_t n_fields;
     const struct cola_tasks *tasks;   /* borrowed until close: texts and ids go into run.h5 */
     uint32_t first_sample, n_samples; /* this run's rows of tasks.h5 */
-    bool resume; /* false: refuse if run.h5 or its journal exists. true: continue, or start fresh */
+    bool resume;           /* false: refuse if run.h5 or its journal exists. true: continue, or start fresh */
+    const char *memo_path; /* NULL, or as for cola_record_memo; refused before anything is written */
 };
 
 struct cola_record;
@@ -61,6 +62,7 @@ bool cola_record_known(const struct cola_record *record, uint32_t sample, const 
                        struct cola_result *out);
 uint64_t cola_record_n_known(const struct cola_record *record);
 uint64_t cola_record_n_resumed(const struct cola_record *record); /* of those, read at open */
+uint64_t cola_record_n_memo(const struct cola_record *record);    /* of those, new from setup.memo_path */
 
 /* Makes the scores of another run's chains known to this one (--memo): same model, tasks and numerics id, or
  * COLA_ERR_MISMATCH. They are journalled when used. *n_added: results that were new. */
@@ -105,6 +107,7 @@ struct cola_run_chain {
     struct cola_text answer; /* generate: what the grader found, maybe nothing; else empty */
 };
 
+/* COLA_ERR_INPUT: damaged (its first block tells, before HDF5 reads it) or no run.h5. */
 enum cola_status cola_run_open(const char *path, struct cola_run **out);
 void cola_run_close(struct cola_run *run);
 const char *cola_run_attribute(const struct cola_run *run, const char *key);     /* NULL if absent */

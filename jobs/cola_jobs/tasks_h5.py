@@ -12,6 +12,7 @@ import xxhash
 from numpy.typing import DTypeLike
 
 VERSION = (1, 1)
+BLOCK_BYTES = 512  # the first block, which HDF5 skips: it holds the check of the bytes behind it
 
 
 @dataclass(frozen=True)
@@ -136,15 +137,30 @@ def _write_reorderings(file: h5py.File, samples: list[Sample]) -> None:
     file["candidates/of_candidate"] = np.array(of_candidate, dtype=np.uint32)
 
 
+def seal(path: Path) -> None:
+    """Fills the first block of a closed file that was made with userblock_size=BLOCK_BYTES."""
+    state = xxhash.xxh3_128()
+    with path.open("r+b") as file:
+        file.seek(BLOCK_BYTES)
+        while piece := file.read(1 << 20):
+            state.update(piece)
+        n_bytes = file.tell() - BLOCK_BYTES
+        file.seek(0)
+        file.write(
+            f"cola-check 1\nxxh3 {state.hexdigest()}\nbytes {n_bytes}\n".encode().ljust(BLOCK_BYTES, b"\0")
+        )
+
+
 def write(path: Path, tasks: Tasks) -> None:
     """Writes beside the target and renames: a reader never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
     try:
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", userblock_size=BLOCK_BYTES) as file:
             _write_attributes(file, tasks)
             _write_columns(file, tasks)
             _write_reorderings(file, tasks.samples)
+        seal(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -80,25 +80,10 @@ done:
     return status;
 }
 
-static enum cola_status is_hdf5(const char *path)
-{
-    static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
-    unsigned char found[8] = {0};
-    FILE *file = fopen(path, "rb");
-    if (!file) return cola_fail(COLA_ERR_IO, "%s: cannot be opened", path);
-    size_t n = fread(found, 1, sizeof found, file);
-    fclose(file);
-    if (n != sizeof found || memcmp(found, signature, sizeof found) != 0)
-        return cola_fail(COLA_ERR_INPUT,
-                         "%s: is neither a model directory nor an HDF5 file (tasks.h5, run.h5)", path);
-    return COLA_OK;
-}
-
 enum cola_status cola_info_file(const char *path, json_t *facts)
 {
     struct cola_h5 file;
     char *filetype = NULL;
-    COLA_TRY(is_hdf5(path));
     COLA_TRY(cola_h5_open(path, &file));
     enum cola_status status = cola_h5_string(&file, "filetype", &filetype);
     cola_h5_close(&file);

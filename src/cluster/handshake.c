@@ -229,7 +229,6 @@ enum cola_status cola_handshake_record(struct cola_master *m)
     struct worker_texts texts = {0};
     struct cola_field *field = NULL;
     enum cola_status status = COLA_OK;
-    uint64_t n_added = 0;
     COLA_TRY_DONE(cola_alloc((void **)&field, o->n_fields + WORKER_FIELDS, sizeof *field, "fields"));
     COLA_TRY_DONE(describe_workers(m, &texts));
     if (o->n_fields) memcpy(field, o->field, o->n_fields * sizeof *field);
@@ -239,16 +238,15 @@ enum cola_status cola_handshake_record(struct cola_master *m)
                                       .tasks = o->tasks,
                                       .first_sample = o->first_sample,
                                       .n_samples = o->n_samples,
-                                      .resume = o->resume};
+                                      .resume = o->resume,
+                                      .memo_path = o->memo_path};
     COLA_TRY_DONE(cola_record_open(o->run_path, &setup, &m->record));
     if (cola_record_n_resumed(m->record))
         cola_report_line(m, "resuming: %llu evaluations are known",
                          (unsigned long long)cola_record_n_resumed(m->record));
-    if (o->memo_path) {
-        COLA_TRY_DONE(cola_record_memo(m->record, o->memo_path, &n_added));
+    if (o->memo_path)
         cola_report_line(m, "%s: %llu evaluations are known from there", o->memo_path,
-                         (unsigned long long)n_added);
-    }
+                         (unsigned long long)cola_record_n_memo(m->record));
 done:
     free(field);
     free(texts.devices);

@@ -75,8 +75,10 @@ static enum cola_status check_magic(struct reader *reader)
     const uint8_t *byte;
     const char *path = reader->journal->path;
     if (reader->file_bytes < COLA_MAGIC_BYTES)
-        return cola_fail(COLA_ERR_INPUT, "%s: %llu bytes are no journal", path,
-                         (unsigned long long)reader->file_bytes);
+        return cola_fail(COLA_ERR_INPUT,
+                         "%s: %llu bytes are no journal; without it --resume goes on from the run's file, "
+                         "if there is one",
+                         path, (unsigned long long)reader->file_bytes);
     COLA_TRY(look(reader, 0, COLA_MAGIC_BYTES, &byte));
     if (memcmp(byte, cola_journal_magic, 12) != 0)
         return cola_fail(COLA_ERR_INPUT, "%s: does not begin as a journal does (offset 0)", path);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cola/memory.h"
 #include "record/run.h"
@@ -113,12 +114,26 @@ static enum cola_status load_columns(struct cola_run *run, const struct cola_h5 
     return cola_columns_check(&run->columns, run->by_row, file->path);
 }
 
+/* A damaged file with its journal beside it costs nothing but a fold. */
+static enum cola_status open_file(const char *path, struct cola_h5 *out)
+{
+    char *journal = NULL, text[1024];
+    enum cola_status status = cola_h5_open(path, out);
+    if (status != COLA_ERR_INPUT) return status;
+    snprintf(text, sizeof text, "%s", cola_error_text());
+    if (asprintf(&journal, "%s.journal", path) < 0) return status;
+    bool has_journal = access(journal, F_OK) == 0;
+    free(journal);
+    return has_journal ? cola_fail(status, "%s, or let --resume write it anew from its journal", text)
+                       : status;
+}
+
 enum cola_status cola_run_open(const char *path, struct cola_run **out)
 {
     struct cola_h5 file = {.id = -1};
     struct cola_run *run = NULL;
     enum cola_status status = COLA_OK;
-    COLA_TRY_DONE(cola_h5_open(path, &file));
+    COLA_TRY_DONE(open_file(path, &file));
     COLA_TRY_DONE(cola_alloc((void **)&run, 1, sizeof *run, "run"));
     run->path = strdup(path);
     if (!run->path) {

@@ -56,6 +56,11 @@ uint64_t cola_record_n_resumed(const struct cola_record *record)
     return record->n_resumed;
 }
 
+uint64_t cola_record_n_memo(const struct cola_record *record)
+{
+    return record->n_memo;
+}
+
 /* --- the journal ------------------------------------------------------------------------------------------
  */
 

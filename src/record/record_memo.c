@@ -49,14 +49,27 @@ static enum cola_status check_belongs(const struct cola_record *record, const st
     return COLA_OK;
 }
 
-enum cola_status cola_record_memo(struct cola_record *record, const char *run_path, uint64_t *n_added)
+enum cola_status cola_record_memo_open(const struct cola_record *record, const char *run_path,
+                                       struct cola_run **out)
 {
     struct cola_run *run = NULL;
     char digest[COLA_HASH_TEXT];
     COLA_TRY(cola_run_open(run_path, &run));
     enum cola_status status = cola_run_digest(run, digest);
     if (status == COLA_OK) status = check_belongs(record, run, run_path);
-    if (status == COLA_OK) status = cola_record_learn(record, run, n_added);
+    if (status != COLA_OK) {
+        cola_run_close(run);
+        return status;
+    }
+    *out = run;
+    return COLA_OK;
+}
+
+enum cola_status cola_record_memo(struct cola_record *record, const char *run_path, uint64_t *n_added)
+{
+    struct cola_run *run = NULL;
+    COLA_TRY(cola_record_memo_open(record, run_path, &run));
+    enum cola_status status = cola_record_learn(record, run, n_added);
     cola_run_close(run);
     return status;
 }

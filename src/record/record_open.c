@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -121,7 +122,7 @@ static enum cola_status look_at_run(struct cola_record *record)
     if (access(record->run_path, F_OK) != 0) return COLA_OK;
     enum cola_status status = cola_run_open(record->run_path, &run);
     if (status != COLA_OK) {
-        cola_log(COLA_LOG_WARN, "%s; it will be written anew from the journal", cola_error_text());
+        cola_log(COLA_LOG_WARN, "%s. It will be written anew from the journal", cola_error_text());
         return COLA_OK;
     }
     const char *id = cola_run_attribute(run, "run_id"), *ours = cola_fields_value(&record->fields, "run_id");
@@ -209,9 +210,20 @@ static void remove_temporaries(const struct cola_record *record)
     free(directory);
 }
 
+/* An empty file by the journal's name was not left by a search, whose journals get their name when they are
+ * whole, but by a disk that lost it or by hand. It holds nothing, and is in the way. */
+static bool is_journal(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) != 0) return false;
+    if (!S_ISREG(about.st_mode) || about.st_size > 0 || unlink(path) != 0) return true;
+    cola_log(COLA_LOG_WARN, "%s was empty: removed", path);
+    return false;
+}
+
 static enum cola_status begin_or_continue(struct cola_record *record, bool resume)
 {
-    bool has_journal = access(record->journal_path, F_OK) == 0, has_run = access(record->run_path, F_OK) == 0;
+    bool has_journal = is_journal(record->journal_path), has_run = access(record->run_path, F_OK) == 0;
     if (!resume && (has_journal || has_run))
         return cola_fail(COLA_ERR_USAGE, "%s exists: --resume continues it, another --out leaves it alone",
                          has_run ? record->run_path : record->journal_path);
@@ -234,6 +246,7 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
                                   struct cola_record **out)
 {
     struct cola_record *record = NULL;
+    struct cola_run *memo = NULL;
     enum cola_status status = COLA_OK;
     COLA_TRY(check_setup(setup));
     COLA_TRY(cola_alloc((void **)&record, 1, sizeof *record, "record"));
@@ -249,13 +262,17 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
     COLA_TRY_DONE(cola_alloc((void **)&record->wanted, 1, sizeof *record->wanted, "record"));
     COLA_TRY_DONE(collect_fields(&record->fields, setup));
     COLA_TRY_DONE(cola_known_create(&record->known));
+    if (setup->memo_path) /* looked at first: a wrong one must not leave a journal behind */
+        COLA_TRY_DONE(cola_record_memo_open(record, setup->memo_path, &memo));
     COLA_TRY_DONE(begin_or_continue(record, setup->resume));
     record->n_resumed = cola_known_count(record->known);
     remove_temporaries(record);
     COLA_TRY_DONE(cola_record_commit(record));
+    if (memo) COLA_TRY_DONE(cola_record_learn(record, memo, &record->n_memo));
     *out = record;
-    return COLA_OK;
+    record = NULL;
 done:
+    cola_run_close(memo);
     cola_record_close(record);
     return status;
 }

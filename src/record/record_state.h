@@ -21,10 +21,14 @@ struct cola_record {
     struct cola_journal *journal;
     struct cola_wanted
         *wanted; /* behind a pointer: asking does not change the record, only what is to be written */
-    uint64_t n_resumed;
+    uint64_t n_resumed, n_memo;
     uint64_t committed; /* sequence of the last record that is on the disk */
 };
 
+/* Another run's file whose results may be this run's: the digest is right, and model, tasks and numerics are
+ * ours. Nothing is learnt or written. */
+enum cola_status cola_record_memo_open(const struct cola_record *record, const char *run_path,
+                                       struct cola_run **out);
 /* Adds the results of a run's chains to what is known, for our samples; they count as not journalled. */
 enum cola_status cola_record_learn(struct cola_record *record, const struct cola_run *run, uint64_t *n_added);
 /* Journals every known result that is not. */

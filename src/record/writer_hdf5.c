@@ -1,5 +1,6 @@
-/* writer_hdf5.c - run.h5 from columns. HDF5 builds the file in memory (its core driver); the bytes then go to
- * disk by our own write, fsync and rename.
+/* writer_hdf5.c - run.h5 from columns. HDF5 builds the file in memory (its core driver) behind an empty first
+ * block, which gets the check of the other bytes (h5.h); all of it goes to disk by our own write, fsync and
+ * rename.
  *
  * So a full disk or a lost mount is an errno of ours, not a failed H5Fclose that leaves the library with a
  * file it can neither flush nor forget; and no HDF5 lock ever touches the run. Cost: the file once more in
@@ -137,18 +138,22 @@ static enum cola_status write_attributes(hid_t file, const struct cola_run_conte
 static enum cola_status create_image(hid_t *file, hid_t *access, const char *path)
 {
     enum cola_status status = COLA_OK;
+    hid_t creation = -1;
     char *name = NULL; /* of no file: H5Fcreate would read an existing one before it forgets it */
     if (asprintf(&name, "%s.image", path) < 0) return cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
     COLA_TRY_DONE(cola_h5_access(access));
     COLA_H5_TRY_DONE(H5Pset_fapl_core(*access, IMAGE_STEP_BYTES, 0), path, "file in memory");
-    COLA_H5_TRY_DONE(*file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, *access), path, "file in memory");
+    COLA_H5_TRY_DONE(creation = H5Pcreate(H5P_FILE_CREATE), path, "file in memory");
+    COLA_H5_TRY_DONE(H5Pset_userblock(creation, COLA_H5_BLOCK_BYTES), path, "first block");
+    COLA_H5_TRY_DONE(*file = H5Fcreate(name, H5F_ACC_TRUNC, creation, *access), path, "file in memory");
 done:
+    if (creation >= 0) H5Pclose(creation);
     free(name);
     return status;
 }
 
 /* The core driver's handle is the address of its buffer: the image is written from there without another
- * copy. */
+ * copy. The buffer begins with the first block, which HDF5 neither fills nor counts in the image's size. */
 static enum cola_status store_image(hid_t file, hid_t access, const char *path)
 {
     enum cola_status status = COLA_OK;
@@ -157,7 +162,9 @@ static enum cola_status store_image(hid_t file, hid_t access, const char *path)
     COLA_H5_TRY_DONE(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush");
     COLA_H5_TRY_DONE(n = H5Fget_file_image(file, NULL, 0), path, "file image");
     COLA_H5_TRY_DONE(H5Fget_vfd_handle(file, access, &handle), path, "file image");
-    COLA_TRY_DONE(cola_file_replace(path, *(void **)handle, (size_t)n));
+    char *block = *(char **)handle;
+    COLA_TRY_DONE(cola_h5_block(block + COLA_H5_BLOCK_BYTES, (size_t)n, block));
+    COLA_TRY_DONE(cola_file_replace(path, block, COLA_H5_BLOCK_BYTES + (size_t)n));
 done:
     return status;
 }

@@ -40,7 +40,20 @@ size_t cola_h5_type_bytes(enum cola_h5_type type);
 hid_t cola_h5_native_type(enum cola_h5_type type); /* owned by the library */
 hid_t cola_h5_stored_type(enum cola_h5_type type); /* little-endian; owned by the library */
 
-/* Opens read-only, without HDF5's locks (a reader must not stop a restarted writer). */
+/* The check in the first block of our files (HDF5's user block, which the library skips): text, then zeros,
+ *
+ *     cola-check 1\nxxh3 <32 hexadecimal digits>\nbytes <number>\n
+ *
+ * XXH3-128 and number of the bytes behind the block; exactly so, or the file is damaged. */
+enum { COLA_H5_BLOCK_BYTES = 512 };
+/* The block for a file whose other bytes are these. */
+enum cola_status cola_h5_block(const void *bytes, size_t n_bytes, char block[COLA_H5_BLOCK_BYTES]);
+/* Compares a file with its block, without HDF5. *checked false: it has none, but begins as HDF5 does.
+ * COLA_ERR_INPUT: damaged, or no HDF5 file. */
+enum cola_status cola_h5_check(const char *path, bool *checked);
+
+/* Checks the first block, then opens read-only, without HDF5's locks (a reader must not stop a restarted
+ * writer). */
 enum cola_status cola_h5_open(const char *path, struct cola_h5 *out);
 /* Takes over an open file id (tests and fuzzing of files in memory). */
 enum cola_status cola_h5_take(hid_t id, const char *path, struct cola_h5 *out);

@@ -1,15 +1,13 @@
 /* h5_hdf5.c - checked access to an HDF5 file: columns and root attributes; see h5.h.
  *
- * The file may come from anywhere. What HDF5 would follow out of the file (soft and external links, external
- * raw data, virtual data sets) is refused; sizes are compared with the bytes that are stored before memory is
- * taken. */
+ * The file may come from anywhere; ours were checked for damage first (h5_check_hdf5.c). What HDF5 would
+ * follow out of the file (soft and external links, external raw data, virtual data sets) is refused; sizes
+ * are compared with the bytes that are stored before memory is taken. */
 #include "task/h5.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cola/memory.h"
 
@@ -116,11 +114,10 @@ enum cola_status cola_h5_take(hid_t id, const char *path, struct cola_h5 *out)
 
 enum cola_status cola_h5_open(const char *path, struct cola_h5 *out)
 {
-    struct stat about;
     char why[200];
-    if (stat(path, &about) != 0) return cola_fail(COLA_ERR_IO, "%s: %s", path, strerror(errno));
-    if (!S_ISREG(about.st_mode)) return cola_fail(COLA_ERR_INPUT, "%s: not a regular file", path);
+    bool checked;
     hid_t list;
+    COLA_TRY(cola_h5_check(path, &checked)); /* before the library, which damaged bytes may crash */
     COLA_TRY(cola_h5_access(&list));
     hid_t id = H5Fopen(path, H5F_ACC_RDONLY, list);
     H5Pclose(list);

@@ -25,6 +25,9 @@ expect 1 1 "workers differ in their model fingerprint: worker [12] (.*) has xxh3
 expect 1 1 "no-such-model" "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$work/no-such-model" "${rest[@]}"
 expect 2 1 "error: --model DIR is needed" "${mpi[@]}" -n 3 "$cola" search "$tasks" --out "$out"
 expect 2 1 "is asked for\|are asked for" "${mpi[@]}" -n 3 "$cola" search "$tasks" --model "$model" --samples 2:9 "${rest[@]}"
+# a journal left by a wrong --memo would stand in the way of the right command
+expect 1 1 "no-such-run.h5: No such file" "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$model" --memo "$work/no-such-run.h5" "${rest[@]}"
+expect 1 1 "tasks.h5: attribute filetype: expected cola-run" "$cola" search "$tasks" --model "$model" --memo "$tasks" "${rest[@]}"
 expect 1 1 "bf16 is not built into this version" "$cola" search "$tasks" --model "$model" --dtype bf16 "${rest[@]}"
 "$cola" search "$tasks" --model "$model" "${rest[@]}" --quiet
 cp "$out" "$work/before.h5"

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from cola_analysis.file_check import damage
 from cola_analysis.read import Ragged, Run, RunError
 
 Array = NDArray[Any]
@@ -51,6 +52,9 @@ class Tasks:
     def open(cls, path: str) -> Tasks:
         """Reads a tasks.h5 of score rule `generate`; RunError where it is none or has no vocabulary."""
         try:
+            wrong = damage(path)
+            if wrong:
+                raise RunError(f"{path}: {wrong}")
             file = h5py.File(path, "r", locking=False)
         except OSError as error:
             raise RunError(f"{path}: not a readable HDF5 file ({error})") from error

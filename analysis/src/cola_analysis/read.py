@@ -20,6 +20,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from cola_analysis.file_check import damage
+
 FILETYPE = "cola-run"
 MAJOR_VERSION = 1
 CHOICE_GRADERS, ROW_GRADERS = ("letter",), ("boxed", "number")
@@ -123,6 +125,9 @@ class Run:
         if not os.path.exists(name):
             raise RunError(f"{name}: no such file")
         try:
+            wrong = damage(name)
+            if wrong:
+                raise RunError(f"{name}: {wrong}")
             file = h5py.File(name, "r", locking=False)
         except OSError as error:
             raise RunError(f"{name}: not a readable HDF5 file, or cut short ({error})") from error

@@ -1,6 +1,7 @@
 /* test_show.c - `cola show`: text that cannot break a terminal or JSON, shares against a plain count, exit
  * statuses. */
 #include "unit/record/small_run.h"
+#include "unit/seal.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -340,6 +341,7 @@ static void show_fails_for_what_is_wrong(void **state)
     hid_t file = H5Fopen(changed, H5F_ACC_RDWR, H5P_DEFAULT);
     tasks_file_text(file, "seed", "8");
     H5Fclose(file);
+    seal_file(changed);
     cola_log_setup((enum cola_log_level) - 1, -1); /* the errors are expected */
     assert_int_equal(SHOW(out, changed, "--digest"), 1);
     assert_string_equal(out, "");

@@ -131,10 +131,33 @@ static void removed_or_repeated_record_is_refused(void **state)
     assert_error_names("expected record");
     small_write(run.journal_path, bytes, 16); /* only the magic */
     assert_int_equal(small_run_try_open(&run, true), COLA_ERR_INPUT);
-    small_write(run.journal_path, bytes, 0);
+    small_write(run.journal_path, bytes, 15);
     assert_int_equal(small_run_try_open(&run, true), COLA_ERR_INPUT);
+    assert_error_names("15 bytes are no journal; without it --resume goes on from the run's file");
     free(other);
     free(bytes);
+    small_run_destroy(&run);
+}
+
+/* An empty file by that name is no journal of a search: everything goes on as if it were not there. */
+static void empty_journal_counts_as_none(void **state)
+{
+    (void)state;
+    struct small_run run;
+    char digest[COLA_HASH_TEXT], again[COLA_HASH_TEXT];
+    small_run_create(&run);
+    small_write(run.journal_path, (const uint8_t *)"", 0);
+    small_run_whole(&run, digest); /* no run.h5: begins, without --resume */
+    small_write(run.journal_path, (const uint8_t *)"", 0);
+    assert_int_equal(small_run_try_open(&run, false), COLA_ERR_USAGE); /* run.h5 is there */
+    small_write(run.journal_path, (const uint8_t *)"", 0);
+    small_run_open(&run, true);
+    small_run_all(&run);
+    assert_int_equal(run.n_evaluated, 0);
+    small_run_fold(&run);
+    small_run_stop(&run);
+    small_run_digest(run.run_path, again);
+    assert_string_equal(digest, again);
     small_run_destroy(&run);
 }
 
@@ -249,6 +272,7 @@ int main(void)
         cmocka_unit_test(flipped_byte_before_the_last_record_is_refused_with_its_offset),
         cmocka_unit_test(flipped_byte_in_the_last_record_drops_it),
         cmocka_unit_test(removed_or_repeated_record_is_refused),
+        cmocka_unit_test(empty_journal_counts_as_none),
         cmocka_unit_test(second_writer_is_refused_until_the_first_is_dead),
         cmocka_unit_test(killed_writer_loses_nothing_that_was_committed),
         cmocka_unit_test(temporaries_of_dead_folds_are_removed_and_nothing_else),

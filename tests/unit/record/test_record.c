@@ -2,6 +2,7 @@
  * digest is the same. */
 #include "cola/log.h"
 #include "unit/record/small_run.h"
+#include "unit/seal.h"
 
 static void run_file_holds_what_the_search_found(void **state)
 {
@@ -319,7 +320,7 @@ static void resume_of_another_run_is_refused_naming_each_field(void **state)
         run.field[4].value = "12x";
         assert_refused_naming(&run, "n_simulations");
         run.field[4].value = "12";
-        struct cola_record_setup setup = {run.field, SMALL_FIELDS, run.tasks, 0, 2, true};
+        struct cola_record_setup setup = {run.field, SMALL_FIELDS, run.tasks, 0, 2, true, NULL};
         assert_int_equal(cola_record_open(run.run_path, &setup, &run.record), COLA_ERR_MISMATCH);
         assert_error_names("samples: there 0:3, here 0:2");
         assert_int_equal(unlink(run.journal_path), alone ? -1 : 0);
@@ -375,7 +376,7 @@ static void bad_fields_samples_and_results_are_refused(void **state)
     }
     run.field[5].key = "n_ranks";
     assert_int_equal(small_run_files(&run, false), 1); /* only the tasks */
-    struct cola_record_setup setup = {run.field, SMALL_FIELDS, run.tasks, 2, 2, false};
+    struct cola_record_setup setup = {run.field, SMALL_FIELDS, run.tasks, 2, 2, false, NULL};
     assert_int_equal(cola_record_open(run.run_path, &setup, &run.record), COLA_ERR_USAGE);
     small_run_open(&run, false);
     assert_int_equal(cola_record_evaluated(run.record, 3, &chain, &result), COLA_ERR_INPUT);
@@ -476,6 +477,12 @@ static void changed_run_is_neither_resumed_nor_borrowed_from(void **state)
     free(score);
     H5Dclose(dataset);
     H5Fclose(file);
+    small_run_create(&second);
+    small_run_open(&second, false);
+    assert_int_equal(cola_record_memo(second.record, run.run_path, &n_added), COLA_ERR_INPUT);
+    assert_error_names("first block");
+    small_run_destroy(&second);
+    seal_file(run.run_path); /* by somebody who knows how */
     small_run_create(&second);
     small_run_open(&second, false);
     assert_int_equal(cola_record_memo(second.record, run.run_path, &n_added), COLA_ERR_INPUT);

@@ -3,6 +3,7 @@
 #include "cola/log.h"
 #include "record/run.h"
 #include "unit/record/small_run.h"
+#include "unit/seal.h"
 
 static struct small_run run;       /* one whole run for all tests; its file is copied before it is changed */
 static struct small_run generated; /* another one, with the data sets that are empty in the first */
@@ -179,6 +180,7 @@ static bool change_data_set(int column)
     H5Sclose(space);
     H5Dclose(dataset);
     H5Fclose(file);
+    seal_file(changed_path);
     return some;
 }
 
@@ -219,6 +221,7 @@ static void digest_is_equal_for_chunked_compressed_and_big_endian_storage(void *
         H5Tclose(stored);
     }
     H5Fclose(file);
+    seal_file(changed_path);
     small_run_digest(changed_path, after);
     assert_string_equal(before, after);
     cola_run_close(loaded);
@@ -309,6 +312,7 @@ static void missing_or_mistyped_data_set_is_refused_by_name(void **state)
             assert_true(H5Ldelete(file, cola_run_schema[i].name, H5P_DEFAULT) >= 0);
             if (wrong_type) TASKS_FILE_PUT(file, cola_run_schema[i].name, H5T_NATIVE_INT64, int64_t, 0, 1, 2);
             H5Fclose(file);
+            seal_file(changed_path);
             assert_int_equal(cola_run_open(changed_path, &changed), COLA_ERR_INPUT);
             assert_error_names(cola_run_schema[i].name);
             assert_error_names(changed_path);
@@ -327,6 +331,7 @@ static void change_attribute(const char *key, const char *text, int32_t number)
     else
         tasks_file_integers(file, key, &number, 1);
     H5Fclose(file);
+    seal_file(changed_path);
 }
 
 /* --- other versions ---------------------------------------------------------------------------------------
@@ -363,6 +368,7 @@ static void change_minor(int32_t minor)
     hid_t file = H5Fopen(changed_path, H5F_ACC_RDWR, H5P_DEFAULT);
     tasks_file_integers(file, "version", (const int32_t[]){1, minor}, 2);
     H5Fclose(file);
+    seal_file(changed_path);
 }
 
 static void later_minor_is_read_but_its_digest_is_not_known(void **state)
@@ -391,6 +397,7 @@ static void generated_run_without_its_grader_is_refused(void **state)
     hid_t file = H5Fopen(changed_path, H5F_ACC_RDWR, H5P_DEFAULT);
     tasks_file_text(file, "grader", "vibes");
     H5Fclose(file);
+    seal_file(changed_path);
     assert_int_equal(cola_run_open(changed_path, &changed), COLA_ERR_INPUT);
     assert_error_names("grader: expected letter, boxed or number, found vibes");
     change_attribute("score", "generate", 0); /* of the loglik run, which has no grader */
