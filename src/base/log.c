@@ -14,6 +14,17 @@ void cola_log_setup(enum cola_log_level most, int rank)
     shown_rank = rank;
 }
 
+/* Messages name what stands in files: an id or a path must not command the terminal. The one-byte controls
+ * but newline and tab, and the two-byte ones (U+0080 .. U+009F in UTF-8). */
+static void replace_controls(char *line, int n)
+{
+    for (int i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)line[i], next = i + 1 < n ? (unsigned char)line[i + 1] : 0;
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) line[i] = '?';
+        if (c == 0xC2 && next >= 0x80 && next < 0xA0) line[i] = line[i + 1] = '?';
+    }
+}
+
 void cola_log(enum cola_log_level level, const char *format, ...)
 {
     static const char *const word[] = {"error: ", "warning: ", "", "debug: "};
@@ -27,6 +38,7 @@ void cola_log(enum cola_log_level level, const char *format, ...)
     va_end(args);
     n = more < 0 ? n : n + more;
     if (n > (int)sizeof line - 2) n = (int)sizeof line - 2;
+    replace_controls(line, n);
     line[n++] = '\n';
     if (write(STDERR_FILENO, line, (size_t)n) < 0) return; /* nobody left to tell */
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/show.h"
 
 static const struct cola_option options[] = {
     {"json", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "print one JSON object instead of text"},
@@ -55,6 +56,14 @@ static enum cola_status describe_path(const char *path, json_t *facts)
 #endif
 }
 
+static void print_string(const char *text)
+{
+    char *shown =
+        cola_show_text((struct cola_text){text, strlen(text)}, true); /* from a file, for a terminal */
+    printf("%s\n", shown ? shown : "?");
+    free(shown);
+}
+
 static void print_text(json_t *facts)
 {
     const char *key;
@@ -67,7 +76,7 @@ static void print_text(json_t *facts)
             if (*c == '_') *c = ' ';
         printf("%-24s", label);
         if (json_is_string(value)) {
-            printf("%s\n", json_string_value(value));
+            print_string(json_string_value(value));
             continue;
         }
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));

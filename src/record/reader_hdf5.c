@@ -70,13 +70,24 @@ static enum cola_status load_minor(struct cola_run *run, const struct cola_h5 *f
     return COLA_OK;
 }
 
+static enum cola_status load_digest(struct cola_run *run, const struct cola_h5 *file)
+{
+    COLA_TRY(required_text(file, "content_digest", &run->digest));
+    if (strlen(run->digest) == COLA_HASH_TEXT - 1 && strncmp(run->digest, "xxh3:", 5) == 0 &&
+        strspn(run->digest + 5, "0123456789abcdef") == COLA_HASH_TEXT - 6)
+        return COLA_OK;
+    return cola_fail(COLA_ERR_INPUT,
+                     "%s: attribute content_digest: expected xxh3: and 32 hexadecimal digits, found %.40s",
+                     file->path, run->digest);
+}
+
 static enum cola_status load_attributes(struct cola_run *run, const struct cola_h5 *file)
 {
     int64_t complete = 0, sequence = 0;
     COLA_TRY(load_minor(run, file));
     COLA_TRY(required_number(file, "complete", 1, &complete));
     COLA_TRY(required_number(file, "folded_sequence", INT64_MAX, &sequence));
-    COLA_TRY(required_text(file, "content_digest", &run->digest));
+    COLA_TRY(load_digest(run, file));
     COLA_TRY(load_fields(run, file, "identity_keys", COLA_FIELD_IDENTITY));
     COLA_TRY(load_fields(run, file, "grows_keys", COLA_FIELD_GROWS));
     COLA_TRY(load_fields(run, file, "provenance_keys", COLA_FIELD_PROVENANCE));

@@ -117,6 +117,18 @@ static void log_writes_one_whole_line_of_its_level(void **state)
     cola_log_setup(COLA_LOG_INFO, -1);
 }
 
+static void log_does_not_command_the_terminal(void **state)
+{
+    (void)state;
+    char line[256];
+    logged(COLA_LOG_INFO,
+           "id \x1b[31m\x7f\r \xC2\x9B"
+           "1m \xC3\xA9 a\tb\nc \xC2",
+           line, sizeof line);
+    assert_string_equal(line, "cola: id ?[31m?? ?\?"
+                              "1m \xC3\xA9 a\tb\nc \xC2\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +137,7 @@ int main(void)
         cmocka_unit_test(text_is_of_the_thread),
         cmocka_unit_test(try_hands_failure_on),
         cmocka_unit_test(log_writes_one_whole_line_of_its_level),
+        cmocka_unit_test(log_does_not_command_the_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

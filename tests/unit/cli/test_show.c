@@ -328,6 +328,37 @@ static void answer_and_verdict_of_any_bytes_are_shown(void **state)
     free(shown);
 }
 
+static void make_hostile(hid_t file)
+{
+    tasks_file_text(file, "task", "t\x1b]0;x\x07\xC2\x9B");
+    tasks_file_bytes(file, "samples/id_values", "\x1b[\r-two\x9B\x7F");
+    tasks_file_bytes(file, "candidates/label_values", "\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b");
+    tasks_file_bytes(file, "texts/choice_values", "\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b");
+}
+
+/* Task, ids, labels and texts may be any bytes: nothing of them commands the terminal. */
+static void hostile_texts_of_a_file_are_escaped_everywhere(void **state)
+{
+    (void)state;
+    static char out[65536];
+    struct small_run hostile;
+    char digest[COLA_HASH_TEXT];
+    small_run_create_with(&hostile, make_hostile, false);
+    small_run_whole(&hostile, digest);
+    for (int view = 0; view < 3; view++) {
+        if (view == 0) assert_int_equal(SHOW(out, hostile.run_path), 0);
+        if (view == 1) assert_int_equal(SHOW(out, hostile.run_path, "--sample", "0"), 0);
+        if (view == 2) assert_int_equal(SHOW(out, hostile.run_path, "--json"), 0);
+        if (view == 0) assert_non_null(strstr(out, "t\\x1B]0;x\\x07\\xC2\\x9B"));
+        if (view < 2) assert_non_null(strstr(out, view ? "sample \\x1B[" : "  \\x1B["));
+        for (const char *c = out; *c; c++)
+            if (((unsigned char)*c < 0x20 && *c != '\n') || (*c == 0x7F && view < 2))
+                fail_msg("view %d: a control character %d behind %.20s", view, *c,
+                         c > out + 20 ? c - 20 : out);
+    }
+    small_run_destroy(&hostile);
+}
+
 static void show_fails_for_what_is_wrong(void **state)
 {
     (void)state;
@@ -364,6 +395,7 @@ int main(void)
         cmocka_unit_test(show_json_is_json_and_agrees_with_the_file),
         cmocka_unit_test(show_prints_generated_answers_and_targets),
         cmocka_unit_test(answer_and_verdict_of_any_bytes_are_shown),
+        cmocka_unit_test(hostile_texts_of_a_file_are_escaped_everywhere),
         cmocka_unit_test(show_fails_for_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -423,6 +423,9 @@ static void other_versions_and_bad_attributes_are_refused(void **state)
     change_attribute("grows_keys", "seed", 0);
     assert_int_equal(cola_run_open(changed_path, &changed), COLA_ERR_INPUT);
     assert_error_names("given twice");
+    change_attribute("content_digest", "xxh3:0123\x1b[31m", 0);
+    assert_int_equal(cola_run_open(changed_path, &changed), COLA_ERR_INPUT);
+    assert_error_names("content_digest");
     assert_int_equal(cola_run_open("/tmp/cola-no-such-run.h5", &changed), COLA_ERR_IO);
     assert_null(changed);
     cola_run_close(NULL);
