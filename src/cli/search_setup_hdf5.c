@@ -20,7 +20,7 @@ static const struct cola_option table[] = {
      "rows A .. B-1 of the tasks, from 0; A: and :B too"},
     {"shard", COLA_OPTION_TEXT, "i/N", NULL, 0, 0, NULL, "the i-th of N equal parts of the rows, from 0"},
     {"control", COLA_OPTION_CHOICE, NULL, "none", 0, 0, "none|wrong-answer",
-     "search for a wrong answer drawn by the seed: what chance finds"},
+     "search for a wrong answer drawn by the seed, without choices for another sample's: what chance finds"},
     {"metric", COLA_OPTION_CHOICE, NULL, "acc", 0, 0, "acc|acc_norm",
      "loglik: compare sums, or sums per byte of the choice"},
     {"memo", COLA_OPTION_TEXT, "RUN.h5", NULL, 0, 0, NULL,

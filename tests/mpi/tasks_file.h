@@ -135,18 +135,18 @@ static inline int tasks_texts(hid_t file, const struct tasks_file *t, uint32_t n
     return failed ? -1 : 0;
 }
 
-/* n rows of 1 .. most tokens (exactly one if most is 1). */
+/* n rows of 1 .. most tokens (exactly one if most is 1, none if it is 0). */
 static inline int tasks_tokens(hid_t file, const char *values, const char *offsets_path, uint32_t n,
                                uint32_t most, const struct tasks_file *t, uint64_t stream, int32_t big_at)
 {
-    int32_t *token = malloc((size_t)n * most * sizeof *token);
+    int32_t *token = malloc(((size_t)n * most + 1) * sizeof *token);
     uint64_t *offsets = malloc((n + 1) * sizeof *offsets);
     int failed = !token || !offsets;
     struct cola_random r = cola_random_keyed(t->seed, stream, COLA_STREAM_SYNTHETIC);
     size_t at = 0;
     for (uint32_t i = 0; !failed && i <= n; i++) {
         offsets[i] = at;
-        uint64_t k = i < n ? 1 + cola_random_below(&r, most) : 0;
+        uint64_t k = i < n && most ? 1 + cola_random_below(&r, most) : 0;
         for (uint64_t j = 0; j < k; j++) token[at++] = (int32_t)cola_random_below(&r, t->n_vocab);
         if ((int32_t)i == big_at && i < n) token[at - 1] = (int32_t)t->n_vocab;
     }
@@ -182,7 +182,7 @@ static inline int tasks_file_write(const char *path, const struct tasks_file *t)
     static const int32_t version[] = {1, 1};
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
     if (file < 0) return -1;
-    uint32_t candidate_tokens = strcmp(t->rule, "letter") == 0 ? 1 : 4;
+    uint32_t candidate_tokens = t->grader ? 0 : strcmp(t->rule, "letter") == 0 ? 1 : 4;
     int failed = tasks_attribute(file, "filetype", "cola-tasks") ||
                  tasks_numbers(file, "version", version, 2) ||
                  tasks_attribute(file, "program", "tests/mpi/tasks_file.h") ||

@@ -140,7 +140,10 @@ static void letter_predicts_a_candidate_whatever_the_target(void **state)
     for (int32_t target = 0; target < 4; target++)
         for (int32_t c = 0; c < 4; c++) {
             const char answer[] = {(char)('A' + c), '\0'};
-            JUDGED(tasks, 0, target, c, answer, TOKEN_ANSWER, TOKEN_LETTER + c, TOKEN_STOP);
+            const int32_t token[] = {TOKEN_ANSWER, TOKEN_LETTER + c, TOKEN_STOP};
+            assert_judged(tasks, 0, target, token, 3, c, answer);
+            assert_int_equal(judge(tasks, 0, target, token, 3).grade.verdict,
+                             c == target ? COLA_GRADE_RIGHT : COLA_GRADE_WRONG);
         }
     JUDGED(tasks, 2, 1, COLA_PREDICTION_NONE, "", TOKEN_ANSWER, TOKEN_LETTER + 3); /* D is no choice there */
     JUDGED(tasks, 0, 2, COLA_PREDICTION_NONE, "", DIGIT(4), TOKEN_STOP);
