@@ -62,15 +62,15 @@ static enum cola_status add_action(struct state *state, struct cola_edit edit)
     return COLA_OK;
 }
 
-/* The actions of a chain of n entries, in the code's order. A skip of all entries is left out: the code makes
- * an empty chain of it, which we do not have. */
+/* The actions of a chain of n entries, in the code's order. A skip of all entries is among them, because the
+ * list's length decides every draw of the shuffle; pop_action passes over it. */
 static enum cola_status list_actions(struct cola_search *search, uint32_t n)
 {
     struct state *state = search->private;
     const struct cola_edit_space *space = &search->space;
     state->n_actions = 0;
     for (uint32_t start = 0; start < n; start++)
-        for (uint32_t size = 1; size <= space->max_skip && start + size <= n && size < n; size++)
+        for (uint32_t size = 1; size <= space->max_skip && start + size <= n; size++)
             COLA_TRY(add_action(state, (struct cola_edit){.kind = COLA_EDIT_SKIP,
                                                           .block = (uint8_t)size,
                                                           .position = (uint16_t)start}));
@@ -110,6 +110,19 @@ static enum cola_status follow(struct cola_search *search, const struct cola_edi
     return step->known ? COLA_OK : cola_tree_add(&search->tree, &made, action, from, &step->node);
 }
 
+/* The last action of the list, false if there is none. A skip of all entries is dropped: the code makes an
+ * empty chain of it, which we do not have. */
+static bool pop_action(const struct cola_search *search, struct cola_edit *action)
+{
+    struct state *state = search->private;
+    uint32_t n = search->tree.node[state->path[state->n_path - 1].node].n_layers;
+    while (state->n_actions > 0) {
+        *action = state->action[--state->n_actions];
+        if (action->kind != COLA_EDIT_SKIP || action->block < n) return true;
+    }
+    return false;
+}
+
 /* One draw decides at every node with a child, a second one picks among its only child. */
 static void descend(struct cola_search *search)
 {
@@ -124,8 +137,8 @@ static enum cola_status simulate(struct cola_search *search, struct cola_step *s
     struct state *state = search->private;
     if (state->n_path == 0) COLA_TRY(append(search, 0, true));
     descend(search);
-    if (state->visited && state->n_actions > 0) {
-        struct cola_edit action = state->action[--state->n_actions];
+    struct cola_edit action;
+    if (state->visited && pop_action(search, &action)) {
         COLA_TRY(follow(search, &action, step));
         return append(search, step->node, !step->known);
     }

@@ -316,8 +316,7 @@ static inline void code_skips(const struct published *s, uint32_t n, struct code
     for (uint32_t a = 0; a < (by_size ? s->max_skip : n); a++)
         for (uint32_t b = 0; b < (by_size ? n : s->max_skip); b++) {
             uint32_t start = by_size ? b : a, size = 1 + (by_size ? a : b);
-            if (start + size <= n && size < n)
-                list->action[list->n++] = (struct code_action){false, start, size};
+            if (start + size <= n) list->action[list->n++] = (struct code_action){false, start, size};
         }
 }
 
@@ -344,13 +343,18 @@ static inline void code_make_list(struct published *s, uint32_t n, struct code_l
     }
 }
 
-static inline void code_expand(struct published *s, struct code_list *list)
+/* false: nothing is left but skips of all entries, which are passed over. */
+static inline bool code_expand(struct published *s, struct code_list *list)
 {
     cola_layer made[PUBLISHED_ENTRIES + 1];
     struct published_node *leaf = &s->node[s->n_nodes - 1];
     bool front = s->defect == CODE_TAKES_FROM_FRONT;
-    struct code_action action = list->action[front ? 0 : list->n - 1];
-    uint32_t m = 0;
+    uint32_t at = front ? 0 : list->n, m = 0;
+    struct code_action action;
+    do {
+        if (front ? at == list->n : at == 0) return false;
+        action = front ? list->action[at++] : list->action[--at];
+    } while (!action.repeat && action.amount == leaf->n_layers);
     for (uint32_t i = 0; i < leaf->n_layers; i++) {
         bool inside = i >= action.start && i < action.start + action.amount;
         if (action.repeat || !inside) made[m++] = leaf->layer[i];
@@ -358,6 +362,7 @@ static inline void code_expand(struct published *s, struct code_list *list)
     }
     published_add(s, made, m, s->n_nodes - 1);
     code_make_list(s, m, list);
+    return true;
 }
 
 static inline bool code_stops(const struct published *s, const struct published_node *node)
