@@ -78,13 +78,17 @@ class TextEncoder:
 
     def chat(self, message: str) -> str:
         """The text of a conversation with one user message, up to where the answer begins."""
-        text = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": message}],
-            chat_template=self.chat_template(),
-            tokenize=False,
-            add_generation_prompt=True,
-            date_string=TEMPLATE_DATE,
-        )
+        template = self.chat_template()
+        try:
+            text = self._tokenizer.apply_chat_template(
+                [{"role": "user", "content": message}],
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=True,
+                date_string=TEMPLATE_DATE,
+            )
+        except Exception as error:  # a template may raise anything, its own words among them
+            raise JobError(f"{self._path.parent}: its chat template fails: {error}") from error
         return str(text)
 
     def encode(self, text: str, chat: bool = False) -> list[int]:

@@ -28,7 +28,7 @@ static const struct cola_option table[] = {
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL,
      "requests in each worker's engine; default: the engine's"},
     {"state-memory", COLA_OPTION_UINT, "MIB", "1024", 0, 1e9, NULL,
-     "of each worker, for states that chains of one sample share; 0: none are. Changes no result"},
+     "of each worker, for states that chains of a sample share (letter, loglik); 0: none. Changes no result"},
     {"time-limit", COLA_OPTION_REAL, "SECONDS", NULL, 0, 1e9, NULL,
      "from then on no new work: finish what runs, save, exit 75"},
     {"max-skip", COLA_OPTION_UINT, "N", NULL, 1, 255, NULL, "longest block to skip; default: the preset's"},

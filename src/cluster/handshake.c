@@ -35,6 +35,9 @@ static enum cola_status find_target(struct cola_master *m, uint32_t i)
     const struct cola_sample *sample = cola_tasks_sample(o->tasks, cola_samples_row(m, i));
     struct cola_text id = cola_samples_id(m, i);
     int32_t target;
+    if (o->metric == COLA_METRIC_ACC_NORM && sample->rule != COLA_SCORE_LOGLIK)
+        return cola_fail(COLA_ERR_USAGE, "--metric acc_norm is for loglik; these tasks are scored by %s",
+                         cola_score_rule_name[sample->rule]);
     if (o->metric == COLA_METRIC_ACC_NORM && !sample->candidate_bytes)
         return cola_fail(COLA_ERR_USAGE,
                          "--metric acc_norm: sample %.*s has no lengths of its choices' texts",

@@ -141,8 +141,10 @@ static enum cola_status check_request(const struct cola_engine *e, const struct 
     /* The last token of a continuation or answer takes no position. */
     uint64_t n_positions = sample->n_prompt_tokens + n_longest - 1;
     if (n_positions > e->config->max_positions)
-        return cola_fail(COLA_ERR_INPUT, "prompt and answer take %llu positions, the model has %u positions",
-                         (unsigned long long)n_positions, e->config->max_positions);
+        return cola_fail(
+            COLA_ERR_INPUT, "prompt and answer take %llu positions, the model has %u positions%s",
+            (unsigned long long)n_positions, e->config->max_positions,
+            e->config->window ? ": its sliding window, beyond which attention would forget" : "");
     if (n_rows > MAX_TOKENS)
         return cola_fail(COLA_ERR_INPUT, "prompt and continuations have %llu tokens, at most %d are taken",
                          (unsigned long long)n_rows, MAX_TOKENS);

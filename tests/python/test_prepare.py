@@ -3,6 +3,7 @@ labels, bad rows named by line, and a file that says what docs/format-tasks.md s
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import prepare
 import pytest
 import xxhash
+from cola_jobs.progress import JobError
 from cola_jobs.text_encoder import TextEncoder
 from conftest import DATA, ROOT, File, WriteRows, choices, read_rows, row, small_model
 
@@ -340,3 +342,15 @@ def test_texts_are_the_rows(run: Callable[..., File]) -> None:
     assert file.texts("texts/choice") == [text for entry in rows for text in entry["choices"]["text"]]
     n_bytes = [len(text.encode()) for entry in rows for text in entry["choices"]["text"]]
     assert file.data["candidates/n_bytes"].tolist() == n_bytes
+
+
+@pytest.mark.parametrize(
+    "template", ["{% for m in messages %}{{ nope(", "{{ raise_exception('no system') }}"]
+)
+def test_a_chat_template_that_fails_is_named(template: str, model: Path, tmp_path: Path) -> None:
+    """Wrong syntax and the template's own refusal are one line with the model's directory, no traceback."""
+    copy = tmp_path / "model"
+    shutil.copytree(model, copy, ignore=shutil.ignore_patterns("*.safetensors"))
+    (copy / "chat_template.jinja").write_text(template)
+    with pytest.raises(JobError, match="chat template fails"):
+        TextEncoder(copy).chat("hello")
