@@ -15,12 +15,12 @@
 
 /* What the broken operations share; a test runs one engine at a time. */
 static struct {
-    uint32_t n_calls;                 /* of attention since the request began: the chain position */
+    uint32_t n_rotations;             /* so far: keys first, then queries, layer by layer */
     cola_layer layer;                 /* being executed */
     float *first_k[16], *first_v[16]; /* by layer: keys and values of its first pass */
     size_t n_floats;
-    float *norm[16][2]; /* by layer: weights of the norms of queries and keys */
-    uint32_t n_heads;
+    float *norm[16][2];  /* by layer: weights of the norms of queries and keys */
+    uint32_t norm_width; /* of queries: one head, or all */
     float eps;
     struct cola_model_config config;
 } planted;
@@ -158,20 +158,21 @@ static void take_norms(struct cola_engine *e)
         planted.norm[l][1] = w->vector[COLA_WEIGHT_K_NORM];
         w->vector[COLA_WEIGHT_Q_NORM] = w->vector[COLA_WEIGHT_K_NORM] = NULL;
     }
-    planted.n_heads = e->config->n_heads;
+    planted.n_rotations = 0;
+    planted.norm_width = e->weights.layer[0].width[COLA_WEIGHT_Q_NORM];
     planted.eps = e->config->norm_eps;
-    assert_int_not_equal(e->config->n_heads, e->config->n_kv_heads); /* or q could not be told from k */
 }
 
 static enum cola_status rotate_then_norm(struct cola_device *device, float *x, const float *table,
                                          const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
                                          uint32_t head_size)
 {
-    const float *weight = planted.norm[planted.layer][n_heads == planted.n_heads ? 0 : 1];
+    bool keys = planted.n_rotations++ % 2 == 0;
+    uint32_t width = planted.norm_width == head_size ? head_size : n_heads * head_size;
     enum cola_status status = cola_backend_ref.rotate(device, x, table, position, n_rows, n_heads, head_size);
-    return status == COLA_OK
-               ? cola_backend_ref.norm(device, x, weight, planted.eps, n_rows * n_heads, head_size, x)
-               : status;
+    if (status != COLA_OK) return status;
+    return cola_backend_ref.norm(device, x, planted.norm[planted.layer][keys], planted.eps,
+                                 n_rows * (n_heads * head_size / width), width, x);
 }
 
 static void give_norms_back(struct cola_engine *e)
@@ -383,6 +384,40 @@ static void experts_in_another_order_are_caught(void **state)
                   run_damaged("qwen2_moe_sparse2", &broken, false, swap_experts, NULL));
 }
 
+static void dropped_biases_of_a_model_with_experts_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("biases of q, k and v dropped, qwen2_moe",
+                  run_damaged("qwen2_moe", &broken, false, drop_biases, NULL));
+}
+
+static void norm_of_the_projection_after_rotation_is_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    broken.rotate = rotate_then_norm;
+    expect_caught("norm after the rotation, olmoe",
+                  run_damaged("olmoe", &broken, false, take_norms, give_norms_back));
+}
+
+static void renormalised_weights_beside_a_shared_expert_are_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    expect_caught("top weights normalised though the model does not, qwen2_moe",
+                  run_damaged("qwen2_moe", &broken, false, flip_normalisation, NULL));
+}
+
+static void shared_gate_dropped_in_sparse_layers_is_caught(void **state)
+{
+    struct cola_backend broken = cola_backend_ref;
+    (void)state;
+    broken.download = download_open_gate;
+    expect_caught("shared expert without its gate, every other layer",
+                  run_damaged("qwen2_moe_sparse2", &broken, false, NULL, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +436,10 @@ int main(void)
         cmocka_unit_test(renormalised_weights_are_caught),
         cmocka_unit_test(weights_left_unnormalised_are_caught),
         cmocka_unit_test(experts_in_another_order_are_caught),
+        cmocka_unit_test(dropped_biases_of_a_model_with_experts_are_caught),
+        cmocka_unit_test(norm_of_the_projection_after_rotation_is_caught),
+        cmocka_unit_test(renormalised_weights_beside_a_shared_expert_are_caught),
+        cmocka_unit_test(shared_gate_dropped_in_sparse_layers_is_caught),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
