@@ -165,7 +165,7 @@ static bool accept_unit(struct latex_parser *p, struct latex_node *node)
     return true;
 }
 
-/* 144 m^3: a number, a blank, and a letter that is a unit or a variable. */
+/* 144 m^3, 144 {m}^3: a number, a blank, and a letter that is a unit or a variable. */
 static bool may_be_unit(const struct latex *latex, struct latex_value value, const char *text, size_t n)
 {
     static const char letters[] = "msgLh";
@@ -174,7 +174,8 @@ static bool may_be_unit(const struct latex *latex, struct latex_value value, con
     const char *name = latex_atom_name(latex, latex->term[value.first].power[0].atom);
     if (name[1] != '\0' || !strchr(letters, name[0])) return false;
     for (size_t i = 1; i < n; i++)
-        if (text[i] == name[0]) return text[i - 1] == ' ';
+        if (text[i] == name[0])
+            return text[i - 1] == ' ' || (i > 1 && text[i - 1] == '{' && text[i - 2] == ' ');
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* latex_clean.c - one spelling for each thing: sizes, spacing, dollar signs and dressing go, synonyms become
- * one sign, UTF-8 signs become what LaTeX writes for them, \text{..} becomes quoted words. One pass, output
- * bounded by four bytes for each input byte. Knows no grammar; the signs are listed in latex.h. */
+ * one sign, UTF-8 signs become what LaTeX writes for them, \text{..} becomes quoted words. Braces and fonts
+ * around a whole answer go first. One pass, output bounded by four bytes for each input byte. Knows no
+ * grammar; the signs are listed in latex.h. */
 #include "task/latex.h"
 
 #include <string.h>
@@ -41,6 +42,8 @@ static const struct spelling command[] = {
     {"equiv", "="},        {"lbrack", "["},
     {"rbrack", "]"},       {"varnothing", "\\emptyset"},
     {"land", ","},         {"lor", ","},
+    {"boldsymbol", ""},    {"bm", ""},
+    {"pmb", ""},           {"scriptstyle", ""},
 };
 
 /* Commands of one sign that is no letter. */
@@ -172,7 +175,7 @@ static size_t clean_command(const char *text, size_t n, struct output *out)
     for (after = length; after < n && text[after] == ' ';) after++;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (length - 1 == strlen(words[i]) && memcmp(text + 1, words[i], length - 1) == 0) {
-            size_t taken = clean_words(text + after, n - after, words[i][0] == 'm', out);
+            size_t taken = clean_words(text + after, n - after, begins(words[i], 5, "math"), out);
             if (taken > 1) return after + taken;
             return after; /* braces stay, as a group */
         }
@@ -213,12 +216,81 @@ static size_t clean_one(const char *text, size_t n, struct output *out)
     return 1;
 }
 
+/* --- what encloses a whole answer ----------------------------------------------------------------------- */
+
+struct span {
+    const char *text;
+    size_t n;
+};
+
+/* Spaces, dollars and a last period, none of which an answer needs; not the sign of \$ or of a last "\ ". */
+static struct span trim(struct span span)
+{
+    static const char before[] = " \t\r\n$", after[] = " \t\r\n$.,;";
+    while (span.n > 0 && memchr(before, span.text[0], sizeof before - 1)) span.text++, span.n--;
+    while (span.n > 1 && memchr(after, span.text[span.n - 1], sizeof after - 1) &&
+           span.text[span.n - 2] != '\\')
+        span.n--;
+    return span;
+}
+
+/* May the braces of this font go, so that what they hold is read as if it stood alone? Not where they hold
+ * words: \mathrm{on} is no product. A sign of mathematics tells. */
+static bool is_around_mathematics(const char *name, size_t n_name, struct span inside)
+{
+    static const char *const bold[] = {"boldsymbol", "bm", "pmb", "displaystyle", "textstyle", "scriptstyle"};
+    static const char signs[] = "()[]{}\\,=<>+-*/^|";
+    for (size_t i = 0; i < sizeof bold / sizeof *bold; i++)
+        if (n_name == strlen(bold[i]) && memcmp(name, bold[i], n_name) == 0) return true;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (n_name != strlen(words[i]) || memcmp(name, words[i], n_name) != 0) continue;
+        if (count_letters(inside.text, inside.n) == 0 || memchr(inside.text, '\\', inside.n)) return true;
+        for (size_t j = 0; begins(name, n_name, "math") && j < inside.n; j++)
+            if (memchr(signs, inside.text[j], sizeof signs - 1)) return true;
+    }
+    return false;
+}
+
+/* {(1,2)}, \mathbf{(1,2)}, \displaystyle (1,2): true if one wrapper was taken off. */
+static bool unwrap(struct span *span)
+{
+    static const char *const style[] = {"displaystyle", "textstyle", "scriptstyle", "bf", "rm"};
+    const char *name = span->text + 1;
+    size_t n_name = 0, at = 0;
+    if (span->n > 0 && span->text[0] == '\\') {
+        while (n_name + 1 < span->n && is_letter(name[n_name])) n_name++;
+        if (n_name == 0) return false;
+        for (at = n_name + 1; at < span->n && span->text[at] == ' ';) at++;
+    }
+    size_t length = braces(span->text + at, span->n - at);
+    if (length > 2 && at + length == span->n) {
+        struct span inside = trim((struct span){span->text + at + 1, length - 2});
+        if (inside.n == 0 || (n_name > 0 && !is_around_mathematics(name, n_name, inside))) return false;
+        *span = inside;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof style / sizeof *style; i++) {
+        if (n_name != strlen(style[i]) || memcmp(name, style[i], n_name) != 0 || at == span->n) continue;
+        *span = (struct span){span->text + at, span->n - at};
+        return true;
+    }
+    return false;
+}
+
+static struct span unwrap_all(struct span span)
+{
+    span = trim(span);
+    for (int i = 0; i < LATEX_DEPTH_MAX && unwrap(&span);) i++; /* each in one pass over the answer */
+    return span;
+}
+
 size_t latex_clean(const char *text, size_t n, char *out)
 {
     struct output output = {out, 0};
     while (n >= 2 && begins(text, n, "**")) text += 2, n -= 2; /* bold in Markdown */
     while (n >= 2 && text[n - 1] == '*' && text[n - 2] == '*') n -= 2;
-    for (size_t at = 0; at < n;) at += clean_one(text + at, n - at, &output);
+    struct span bare = unwrap_all((struct span){text, n});
+    for (size_t at = 0; at < bare.n;) at += clean_one(bare.text + at, bare.n - at, &output);
     size_t end = output.n, begin = 0;
     while (begin < end && (out[begin] == ' ' || out[begin] == ':')) begin++;
     while (end > begin && strchr(" .,;:", out[end - 1]) && out[end - 1]) end--;

@@ -303,6 +303,71 @@ static void boxed_imaginary_unit_and_lists_without_blanks(void **state)
     assert_int_equal(grade_box("100, 201", "100,200").verdict, COLA_GRADE_WRONG);
 }
 
+/* Braces and fonts around a whole answer say nothing; in the table only where math-verify says so too. */
+static void boxed_wrappers_of_a_whole_answer_are_taken_off(void **state)
+{
+    (void)state;
+    static const char *const same[][2] = {
+        {"(-1,6)", "{(-1,6)}"},
+        {"{(-1,6)}", "(-1,6)"},
+        {"(-1,6)", "$\\mathbf{(-1,6)}$."},
+        {"(-1,6)", "\\displaystyle{(-1,6)}"},
+        {"(-1,6)", "\\displaystyle {\\bf (-1,6)}"},
+        {"(-1,6)", "{ \\boldsymbol { \\bm{{(-1,6)}} } }"},
+        {"(-1,6)", "{{{{{{{{{{{{{{{{{{{{(-1,6)}}}}}}}}}}}}}}}}}}}}"},
+        {"-11 + 27i", "\\mathbf{-11 + 27i}"},
+        {"-11 + 27i", "{-11 + 27i}"},
+        {"-11 + 27i", "\\boldsymbol{-11+27i}"},
+        {"x^2-5", "\\mathrm{x^2-5}"},
+        {"(-\\infty,2)\\cup(3,\\infty)", "{(-\\infty,2)\\cup(3,\\infty)}"},
+        {"(-\\infty,2)\\cup(3,\\infty)", "\\mathbf{(3,\\infty)\\cup(-\\infty,2)}"},
+        {"\\{1,2\\}", "{\\{2,1\\}}"},
+        {"\\{1,2\\}", "\\mathbf{\\{1,2\\}}"},
+        {"\\text{even}", "\\mathbf{\\text{even}}"},
+        {"\\$40", "{40\\$}"},
+        {"144", "144\\mbox{m}^3"},
+        {"144", "144\\mathrm{m}^3"},
+        {"12", "12\\mbox{J}"},
+    };
+    static const char *const different[][2] = {
+        {"(-1,6)", "\\mathbf{(6,-1)}"},
+        {"(1,2)", "{\\{1,2\\}}"},
+        {"\\{1,2\\}", "{(1,2)}"},
+        {"-11 + 27i", "\\mathbf{-11 - 27i}"},
+        {"\\text{on}", "\\mathrm{no}"},
+        {"x", "\\mathbf{(x}"},
+        {"21", "{2}{3}"},
+        {"(0,1]", "{[0,1]}"},
+        {"144", "144x^3"},
+        {"144", "144\\mathrm{x}^3"},
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        struct cola_grade grade = grade_box(same[i][0], same[i][1]);
+        if (grade.verdict != COLA_GRADE_RIGHT || grade.unfinished)
+            print_error("%s is not %s, but %s\n", same[i][0], same[i][1], grade.answer);
+        assert_int_equal(grade.verdict, COLA_GRADE_RIGHT);
+        assert_false(grade.unfinished);
+    }
+    for (size_t i = 0; i < sizeof different / sizeof *different; i++)
+        assert_int_equal(grade_box(different[i][0], different[i][1]).verdict, COLA_GRADE_WRONG);
+}
+
+/* Where docs/graders.md says that math-verify judges otherwise. */
+static void boxed_stays_apart_from_math_verify_as_documented(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"2\\pi", "\\pi2"},
+        {"e^{2x}", "(e^x)^2"},
+        {"3:4", "3/4"},
+        {"\\{1,2\\}", "\\{1,2,2\\}"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(grade_box(wrong[i][0], wrong[i][1]).verdict, COLA_GRADE_WRONG);
+    assert_int_equal(grade_box("x\\in[-2,7]", "z\\in[-2,7]").verdict, COLA_GRADE_RIGHT);
+    assert_int_equal(grade_box("x\\in[-2,7]", "z\\in[-2,8]").verdict, COLA_GRADE_WRONG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,6 +380,8 @@ int main(void)
         cmocka_unit_test(boxed_gold_may_be_a_whole_solution),
         cmocka_unit_test(boxed_exact_where_doubles_are_not),
         cmocka_unit_test(boxed_imaginary_unit_and_lists_without_blanks),
+        cmocka_unit_test(boxed_wrappers_of_a_whole_answer_are_taken_off),
+        cmocka_unit_test(boxed_stays_apart_from_math_verify_as_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
