@@ -25,15 +25,26 @@
 #include "cola/status.h"
 #include "cola/task.h"
 
+/* Engines of one machine that load the same model in the same way may hold one copy of its weights. */
+struct cola_weight_sharing {
+    uint64_t key;           /* equal for those that share; 0: nobody does */
+    uint32_t rank, n_ranks; /* of this engine among them; rank 0 packs the weights for all */
+};
+
 struct cola_engine_options {
     const char *backend;   /* "auto", "ref", "cpu"; "cuda" where built */
     const char *isa;       /* cpu: "auto", "avx2", "avx512": forced in tests of equal bytes */
     uint32_t n_threads;    /* 0: all cores this process may use */
     uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */
-    /* Memory for states that chains of one sample share; 0: none are. Samples of equal index must then be the
-     * same sample, until cola_engine_forget. Changes no bit. */
+    bool bf16;             /* the fast mode (docs/numerics.md, "The bf16 mode"); false: exact f32 */
+    /* Everything the engine allocates: weights, batches, requests in flight, shared states. 0: no bound. Less
+     * of it makes the engine slower, never wrong; a request that cannot run alone within it is refused. */
+    uint64_t memory_bytes;
+    /* Of that, for states that chains of one sample share; 0: none are, UINT64_MAX: all that is left. Samples
+     * of equal index must then be the same sample, until cola_engine_forget. Changes no bit. */
     uint64_t state_bytes;
+    struct cola_weight_sharing sharing; /* {0}: this engine has its own copy of the weights */
 };
 
 struct cola_request {
@@ -43,17 +54,44 @@ struct cola_request {
 };
 
 struct cola_engine_info {
-    const char *backend;   /* "cpu" */
-    char device[64];       /* "avx512, 2 threads" */
-    char numerics_id[32];  /* "f32-1" */
-    uint64_t weight_bytes; /* held by the back end */
+    const char *backend;     /* "cpu" */
+    char device[64];         /* "avx512, 2 threads" */
+    char numerics_id[32];    /* "f32-1" */
+    uint64_t weight_bytes;   /* held by the back end */
+    bool weights_are_shared; /* with other engines of this machine */
+    uint64_t memory_bytes;   /* the bound; 0: none */
+    uint64_t batch_bytes;    /* buffers of one batch */
+    uint32_t max_rows;       /* of one batch; fewer than asked for where memory is short */
+    uint32_t max_requests;
 };
 
-struct cola_engine_counters {                /* since creation; for bench and timing, never for results */
-    uint64_t n_steps, n_layer_steps, n_rows; /* steps of all kinds; of layers, and their rows */
-    uint64_t layers_asked, layers_executed;
-    double product_flops, product_seconds; /* matrix products only */
-    double seconds;                        /* inside step */
+/* What an engine's time goes to. */
+enum cola_phase {
+    COLA_PHASE_OTHER,     /* tables, plan, scores */
+    COLA_PHASE_PRODUCTS,  /* matrix products of the layers */
+    COLA_PHASE_HEAD,      /* the head's product and its reduction */
+    COLA_PHASE_ATTENTION, /* scores, softmax, values */
+    COLA_PHASE_ROWS,      /* norms, biases, rotation, gate, experts' routing */
+    COLA_PHASE_STATES,    /* rows gathered and scattered, keys and shared states stored */
+    COLA_N_PHASES
+};
+extern const char *const cola_phase_name[COLA_N_PHASES];
+
+enum { COLA_ROW_CLASSES = 11 }; /* batches of 1, 2-3, 4-7, .. 512-1023, 1024 and more rows */
+
+struct cola_engine_counters {               /* since creation; for bench and timing, never for results */
+    uint64_t n_steps, n_layer_steps;        /* steps of all kinds; of layers */
+    uint64_t n_rows, n_head_rows;           /* rows of the layer steps; rows that went through the head */
+    uint64_t layers_asked, layers_executed; /* of all passes: a generated token is one more pass */
+    uint64_t row_layers_asked;              /* rows x layers, as n_rows is of what was executed */
+    double seconds, phase_s[COLA_N_PHASES]; /* inside step, and what they went to */
+    double product_flops, head_flops;
+    struct {
+        uint64_t n_products;
+        double flops, seconds;
+    } by_rows[COLA_ROW_CLASSES];              /* the layers' products by the rows of their batch */
+    uint64_t state_bytes, most_state_bytes;   /* held by shared states now, and at most so far */
+    uint64_t memory_bytes, most_memory_bytes; /* allocated now, weights included; at most so far */
 };
 
 /* `user` as given to step; the result's arrays are valid during the call. */

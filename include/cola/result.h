@@ -15,7 +15,8 @@ enum cola_outcome {
 
 struct cola_cost {            /* never part of a digest */
     uint32_t layers_asked;    /* the chain's length */
-    uint32_t layers_executed; /* less where states were shared */
+    uint32_t layers_executed; /* of all passes; less where states were shared */
+    uint64_t row_layers;      /* rows x layers executed */
     float seconds;            /* from submit to result */
 };
 

@@ -180,13 +180,13 @@ static enum cola_status measure(struct cola_engine *engine, const struct work *w
         COLA_TRY(run_round(engine, w));
         cola_engine_counters(engine, &after);
         f->evaluations_s[r] = (double)n / (cola_clock_s() - start);
-        f->product_flops_s[r] =
-            (after.product_flops - before.product_flops) / (after.product_seconds - before.product_seconds);
+        f->product_flops_s[r] = (after.product_flops - before.product_flops) /
+                                (after.phase_s[COLA_PHASE_PRODUCTS] - before.phase_s[COLA_PHASE_PRODUCTS]);
     }
     f->rows_per_step =
         (double)(after.n_rows - first.n_rows) / (double)(after.n_layer_steps - first.n_layer_steps);
-    f->product_share_of_time =
-        (after.product_seconds - first.product_seconds) / (after.seconds - first.seconds);
+    f->product_share_of_time = (after.phase_s[COLA_PHASE_PRODUCTS] - first.phase_s[COLA_PHASE_PRODUCTS]) /
+                               (after.seconds - first.seconds);
     f->layers_s = (double)(after.layers_executed - first.layers_executed) / (after.seconds - first.seconds);
     f->peak_after = cola_engine_measure_peak(engine, 0.5);
     qsort(f->evaluations_s, f->n_rounds, sizeof(double), by_value);

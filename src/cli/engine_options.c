@@ -9,11 +9,9 @@ enum cola_status cola_cli_engine_options(const struct cola_options *options, str
         return cola_fail(COLA_ERR_USAGE,
                          "--model DIR is needed: a Hugging Face model directory (jobs/fetch_model.py "
                          "makes one)");
-    if (strcmp(cola_options_string(options, "dtype"), "f32") != 0)
-        return cola_fail(COLA_ERR_UNSUPPORTED,
-                         "--dtype bf16 is not built into this version; f32, the exact mode, is");
     *out = (struct cola_engine_options){.backend = cola_options_string(options, "backend"),
                                         .isa = cola_options_string(options, "isa"),
-                                        .n_threads = (uint32_t)cola_options_uint(options, "threads")};
+                                        .n_threads = (uint32_t)cola_options_uint(options, "threads"),
+                                        .bf16 = strcmp(cola_options_string(options, "dtype"), "bf16") == 0};
     return COLA_OK;
 }

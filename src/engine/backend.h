@@ -22,11 +22,20 @@ struct cola_matrix; /* a weight [M, K] in the back end's own layout */
 struct cola_device_options {
     const char *isa;    /* cpu: "auto", "avx2", "avx512" */
     uint32_t n_threads; /* 0: all cores */
+    bool bf16;          /* the fast mode; COLA_ERR_UNSUPPORTED where there is none */
 };
 
-/* Keys and values of consecutive positions: device [n, G*d] each, k rotated. */
+/* Keys and values of consecutive positions. room 0: rows as the products leave them, device [n, G*d] each, k
+ * rotated. Else a store of that many positions, made by store_keys, at k; v is NULL. */
 struct cola_keys {
     const float *k, *v;
+    uint32_t room;
+};
+
+/* One product of several that have the same left side: out [N, M] = x matrix^T. */
+struct cola_product {
+    const struct cola_matrix *matrix;
+    float *out; /* device */
 };
 
 /* Query rows first_row .. first_row + n_rows - 1 of one sequence, in ascending position. Row r attends to the
@@ -60,11 +69,11 @@ struct cola_pick {
 
 struct cola_backend {
     const char *name;
-    const char *numerics_id;
 
     enum cola_status (*open)(const struct cola_device_options *options, struct cola_device **out);
     void (*close)(struct cola_device *device);
     void (*describe)(const struct cola_device *device, char *text, size_t n_text); /* "avx512, 2 threads" */
+    void (*numerics_id)(const struct cola_device *device, char *text, size_t n_text); /* "f32-1" */
 
     /* Memory. allocate: n zeroed floats. upload: host to device; download: device to host, waits. */
     enum cola_status (*allocate)(struct cola_device *device, size_t n, const char *what, float **out);
@@ -72,9 +81,12 @@ struct cola_backend {
     enum cola_status (*upload)(struct cola_device *device, const float *host, size_t n, float *out);
     enum cola_status (*download)(struct cola_device *device, const float *memory, size_t n, float *host);
 
-    /* Weights: [M, K] as Hugging Face stores them, widened exactly to f32. */
-    enum cola_status (*load_matrix)(struct cola_device *device, const struct cola_tensor *tensor,
-                                    struct cola_matrix **out);
+    /* Weights: [M, K] as Hugging Face stores them. matrix_bytes: what load_matrix needs at `room`, host
+     * memory aligned to 64 bytes that outlives the matrix; `filled`: it holds this very matrix already, made
+     * by the same back end with the same options, and is only read. */
+    size_t (*matrix_bytes)(struct cola_device *device, const struct cola_tensor *tensor);
+    enum cola_status (*load_matrix)(struct cola_device *device, const struct cola_tensor *tensor, void *room,
+                                    bool filled, struct cola_matrix **out);
     void (*release_matrix)(struct cola_device *device, struct cola_matrix *matrix);
 
     /* out[i, :] = table[token[i], :]; table [V, D] stays where the model has it. docs/numerics.md,
@@ -104,14 +116,21 @@ struct cola_backend {
     /* "Norm": x, out [N, width], weight [width]; out may be x */
     enum cola_status (*norm)(struct cola_device *device, const float *x, const float *weight, float eps,
                              uint32_t n_rows, uint32_t width, float *out);
-    /* "Product": out [N, M] = x [N, K] times matrix^T; add: out += that. x is not out. */
-    enum cola_status (*product)(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
-                                uint32_t n_rows, bool add, float *out);
+    /* "Product": each out [N, M] = x [N, K] times its matrix^T; add: out += that. x is no out. */
+    enum cola_status (*product)(struct cola_device *device, const float *x, uint32_t n_rows,
+                                const struct cola_product *product, uint32_t n_products, bool add);
     /* "Rotation": x [N, n_heads*d] in place; table [positions, d]: d/2 cosines, then d/2 sines of each
      * position */
     enum cola_status (*rotate)(struct cola_device *device, float *x, const float *table,
                                const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
                                uint32_t head_size);
+    /* Stored keys: floats of a store for `room` positions, and rows k, v [N, G*d] into its positions first ..
+     * first + N - 1. */
+    size_t (*store_floats)(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
+                           uint32_t head_size);
+    enum cola_status (*store_keys)(struct cola_device *device, const struct cola_keys *rows, uint32_t n_rows,
+                                   uint32_t n_kv_heads, uint32_t head_size, uint32_t first, uint32_t room,
+                                   float *store);
     /* "Attention" */
     enum cola_status (*attention)(struct cola_device *device, const struct cola_attention *attention);
     /* "Gate": out = silu(gate) * up, all [N, F]; out may be gate */

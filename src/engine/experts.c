@@ -12,10 +12,10 @@ static enum cola_status feed_forward(struct cola_engine *e, const struct cola_ma
 {
     const struct scratch *s = &e->scratch;
     uint32_t d = e->config->n_hidden;
-    COLA_TRY(cola_engine_product(e, x, gate, n, d, n_ff, false, s->gate));
-    COLA_TRY(cola_engine_product(e, x, up, n, d, n_ff, false, s->up));
+    struct cola_product both[] = {{gate, s->gate}, {up, s->up}}, out = {down, s->expert_y};
+    COLA_TRY(cola_layer_product(e, x, n, d, 2 * n_ff, both, 2, false));
     COLA_TRY(e->backend->gate(e->device, s->gate, s->up, n, n_ff, s->gate));
-    COLA_TRY(cola_engine_product(e, s->gate, down, n, n_ff, d, false, s->expert_y));
+    COLA_TRY(cola_layer_product(e, s->gate, n, n_ff, d, &out, 1, false));
     return e->backend->add_scaled(e->device, s->expert_y, scale, row, n, d, s->mixed);
 }
 
@@ -39,8 +39,8 @@ static enum cola_status run_shared(struct cola_engine *e, const struct layer_wei
                                    const float *live_y)
 {
     const struct scratch *s = &e->scratch;
-    COLA_TRY(cola_engine_product(e, live_y, w->matrix[COLA_WEIGHT_SHARED_ROUTER], n_live, e->config->n_hidden,
-                                 1, false, s->router));
+    struct cola_product router = {w->matrix[COLA_WEIGHT_SHARED_ROUTER], s->router};
+    COLA_TRY(cola_layer_product(e, live_y, n_live, e->config->n_hidden, 1, &router, 1, false));
     COLA_TRY(e->backend->download(e->device, s->router, n_live, s->expert_scale));
     for (uint32_t i = 0; i < n_live; i++) {
         s->expert_row[i] = i;
@@ -57,8 +57,8 @@ enum cola_status cola_experts_execute(struct cola_engine *e, const struct layer_
     const struct cola_experts *x = &e->config->experts;
     const struct scratch *s = &e->scratch;
     uint32_t d = e->config->n_hidden;
-    COLA_TRY(cola_engine_product(e, live_y, w->matrix[COLA_WEIGHT_ROUTER], n_live, d, x->n_experts, false,
-                                 s->router));
+    struct cola_product router = {w->matrix[COLA_WEIGHT_ROUTER], s->router};
+    COLA_TRY(cola_layer_product(e, live_y, n_live, d, x->n_experts, &router, 1, false));
     COLA_TRY(e->backend->route(e->device, s->router, n_live, x, s->expert, s->expert_weight));
     COLA_TRY(e->backend->clear(e->device, (size_t)n_live * d, s->mixed));
     for (uint32_t number = 0; number < x->n_experts; number++)

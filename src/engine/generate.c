@@ -1,48 +1,94 @@
 /* generate.c - greedy generation: after the prompt's pass each token is one more pass of one row through the
  * whole chain, which attends to the keys stored under each chain position and stores its own. Keys in
  * ascending position, none that is not attended to: so a pass gives the bytes that recomputing the whole
- * sequence would give (docs/numerics.md). */
+ * sequence would give (docs/numerics.md).
+ *
+ * The prompt's keys of a chain position may be shared (keys.h); those of generated tokens are the job's own:
+ * one store a position, side by side in job->tail. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "cola/memory.h"
 #include "engine/state.h"
 
-enum cola_status cola_generate_begin(struct cola_engine *e, struct job *job)
+static size_t tail_floats(const struct cola_engine *e, uint32_t room)
 {
-    size_t width = (size_t)e->config->n_kv_heads * e->config->head_size;
-    job->n_cached =
-        job->sample->n_prompt_tokens + job->sample->max_new_tokens - 1; /* nothing follows the last token */
-    size_t n = (size_t)job->n_layers * job->n_cached * width;
+    return e->backend->store_floats(e->device, room, e->config->n_kv_heads, e->config->head_size);
+}
+
+/* Nothing follows the last token, so it needs no keys. */
+static uint32_t tail_room(const struct job *job)
+{
+    return job->sample->max_new_tokens - 1;
+}
+
+uint64_t cola_generate_tail_bytes(const struct cola_engine *e, const struct job *job)
+{
+    return tail_room(job) ? (uint64_t)job->n_layers * tail_floats(e, tail_room(job)) * sizeof(float) : 0;
+}
+
+enum cola_status cola_generate_begin(struct job *job)
+{
     COLA_TRY(cola_alloc((void **)&job->token, job->sample->max_new_tokens, sizeof *job->token,
                         "generated tokens"));
-    COLA_TRY(e->backend->allocate(e->device, n, "stored keys", &job->cached_k));
-    return e->backend->allocate(e->device, n, "stored values", &job->cached_v);
+    return cola_alloc((void **)&job->keys, job->n_layers, sizeof(struct cola_stored_keys *), "stored keys");
+}
+
+enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job)
+{
+    uint32_t room = tail_room(job);
+    if (room)
+        COLA_TRY(cola_memory_allocate(e, job->n_layers * tail_floats(e, room), "stored keys", &job->tail));
+    job->tail_room = room;
+    return COLA_OK;
 }
 
 void cola_generate_end(struct cola_engine *e, struct job *job)
 {
-    e->backend->release(e->device, job->cached_k);
-    e->backend->release(e->device, job->cached_v);
+    for (uint32_t i = 0; job->keys && i < job->n_layers; i++) cola_keys_drop(e, job->keys[i]);
+    cola_memory_release(e, job->tail, job->n_layers * tail_floats(e, job->tail_room));
+    free(job->keys);
     free(job->token);
+    job->keys = NULL;
+    job->tail = NULL;
+    job->token = NULL;
 }
 
-enum cola_status cola_generate_store(struct cola_engine *e, const struct job *job, uint32_t first)
+static float *tail_at(const struct cola_engine *e, const struct job *job)
 {
-    size_t width = (size_t)e->config->n_kv_heads * e->config->head_size, n = job->n_rows * width;
-    size_t stored = job->n_tokens ? job->sample->n_prompt_tokens + job->n_tokens - 1 : 0;
-    size_t at = ((size_t)job->at * job->n_cached + stored) * width;
-    COLA_TRY(e->backend->copy(e->device, e->scratch.k + first * width, n, job->cached_k + at));
-    return e->backend->copy(e->device, e->scratch.v + first * width, n, job->cached_v + at);
+    return job->tail + job->at * tail_floats(e, job->tail_room);
+}
+
+enum cola_status cola_generate_store(struct cola_engine *e, struct job *job, uint32_t first)
+{
+    const struct cola_model_config *c = e->config;
+    size_t width = (size_t)c->n_kv_heads * c->head_size;
+    struct cola_keys rows = {.k = e->scratch.k + first * width, .v = e->scratch.v + first * width};
+    if (job->n_tokens)
+        return e->backend->store_keys(e->device, &rows, 1, c->n_kv_heads, c->head_size, job->n_tokens - 1,
+                                      job->tail_room, tail_at(e, job));
+    struct cola_stored_keys **keys = &job->keys[job->at];
+    uint64_t n_bytes = cola_keys_bytes(e, job->n_rows);
+    COLA_TRY(cola_keys_create(e, job->n_rows, keys));
+    job->promised_bytes -= n_bytes;
+    e->memory.promised_bytes -= n_bytes;
+    return e->backend->store_keys(e->device, &rows, job->n_rows, c->n_kv_heads, c->head_size, 0, job->n_rows,
+                                  (*keys)->store);
+}
+
+struct cola_keys cola_generate_prompt_keys(const struct job *job)
+{
+    return (struct cola_keys){.k = job->keys[job->at]->store, .room = job->keys[job->at]->room};
 }
 
 struct cola_span cola_generate_span(const struct cola_engine *e, const struct job *job, uint32_t query_row)
 {
-    size_t at = (size_t)job->at * job->n_cached * e->config->n_kv_heads * e->config->head_size;
     return (struct cola_span){.first_row = query_row,
                               .n_rows = 1,
-                              .n_first = job->sample->n_prompt_tokens + job->n_tokens,
-                              .tail = {.k = job->cached_k + at, .v = job->cached_v + at}};
+                              .n_prefix = job->sample->n_prompt_tokens,
+                              .n_first = job->n_tokens,
+                              .prefix = cola_generate_prompt_keys(job),
+                              .tail = {.k = tail_at(e, job), .room = job->tail_room}};
 }
 
 static bool is_stop(const struct cola_sample *sample, int32_t token)
@@ -65,8 +111,10 @@ enum cola_status cola_generate_advance(struct cola_engine *e, struct job *job,
                                      .argmax = -1};
         return cola_score_finish(e, job, &result, done, user);
     }
-    cola_engine_release_rows(e, job, 1);
+    cola_arena_give_back(e, job, 1);
     job->at = 0;
     job->waiting_since = e->step;
-    return cola_engine_embed(e, job, &job->token[job->n_tokens - 1]);
+    e->counters.layers_asked += job->n_layers;
+    e->counters.row_layers_asked += job->n_layers;
+    return cola_arena_embed(e, job, &job->token[job->n_tokens - 1]);
 }

@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#define COLA_NUMERICS_F32 "f32-1"
+#define COLA_NUMERICS_F32  "f32-1"
+#define COLA_NUMERICS_BF16 "bf16-1" /* of ref, and of cpu where products run on f32 kernels */
 
 enum { COLA_LANES = 16 }; /* partial sums: element i goes to lane i mod 16 */
 
@@ -44,6 +45,17 @@ static inline float cola_exp(float x)
     for (int i = 1; i < 8; i++) p = fmaf(p, r, term[i]);
     int32_t k = (int32_t)n, half = k >> 1; /* two powers of two: 2^128 is no float, 2^64 2^64 p is */
     return p * cola_float_of_bits((half + 127) << 23) * cola_float_of_bits((k - half + 127) << 23);
+}
+
+/* "The bf16 mode": the nearest bf16, ties to even, as a float; NaN stays NaN. */
+static inline float cola_round_bf16(float x)
+{
+    uint32_t bits;
+    if (x != x) return x;
+    memcpy(&bits, &x, sizeof bits);
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 /* "Lane sum": 16 partial sums to one: lane j += lane j + 8, then + 4, + 2, + 1. */

@@ -20,7 +20,7 @@ static uint32_t choose(struct cola_engine *e)
     memset(e->layer_rows, 0, (n_layers + 1) * sizeof *e->layer_rows);
     for (uint32_t i = 0; i < e->max_requests; i++) {
         const struct job *job = &e->job[i];
-        if (!job->used) continue;
+        if (!job->begun) continue;
         e->layer_rows[layer_of(e, job)] += job->n_rows;
         if (!oldest || job->waiting_since < oldest->waiting_since) oldest = job;
     }
@@ -33,12 +33,12 @@ static uint32_t choose(struct cola_engine *e)
 /* Takes waiting jobs, the longest waiting first, while the batch stays within max_rows; at least one. */
 uint32_t cola_plan_next(struct cola_engine *e, uint32_t *layer)
 {
-    if (e->n_pending == 0) return 0;
+    if (e->n_begun == 0) return 0;
     *layer = choose(e);
     uint32_t n = 0, n_rows = 0;
     for (uint32_t i = 0; i < e->max_requests; i++) {
         const struct job *job = &e->job[i];
-        if (!job->used || layer_of(e, job) != *layer) continue;
+        if (!job->begun || layer_of(e, job) != *layer) continue;
         uint32_t at = n++;
         while (at > 0 && e->job[e->batch[at - 1]].waiting_since > job->waiting_since)
             e->batch[at] = e->batch[at - 1], at--;

@@ -1,6 +1,6 @@
-/* prefix.c - the tries of prefix.h. Only first passes of letter and loglik share states: a generating job
- * needs the keys of every chain position besides. The last position of a chain leaves no state: only its
- * scored rows were finished. */
+/* prefix.c - the tries of prefix.h. First passes share states; a generated token's pass does not: its row
+ * depends on the whole chain. The last position of a chain leaves no state: only its scored rows were
+ * finished. */
 #include "engine/state.h"
 
 #include <stdlib.h>
@@ -8,45 +8,73 @@
 
 #include "cola/memory.h"
 
-static struct cola_prefix_tree *find_tree(struct cola_prefixes *p, uint32_t sample)
+/* --- memory ------------------------------------------------------------------------------------------- */
+
+static size_t hidden_floats(const struct cola_engine *e, const struct cola_prefix_tree *tree)
 {
-    for (size_t i = 0; i < p->n_trees; i++)
-        if (p->tree[i].sample == sample) return &p->tree[i];
-    return NULL;
+    return (size_t)tree->n_rows * e->config->n_hidden;
 }
 
 static void drop_state(struct cola_engine *e, struct cola_prefix_tree *tree, struct cola_prefix_node *node)
 {
-    e->backend->release(e->device, node->state);
-    node->state = NULL;
-    tree->n_states--;
+    cola_memory_release(e, node->hidden, hidden_floats(e, tree));
+    node->hidden = NULL;
+    for (int i = 0; i < COLA_STRIDE; i++) {
+        cola_keys_drop(e, node->keys[i]);
+        node->keys[i] = NULL;
+    }
+    tree->held_bytes -= tree->state_bytes;
     e->prefixes.held_bytes -= tree->state_bytes;
 }
 
+/* Of equally old ones the youngest node: a node is younger than those above it. */
 static void drop_oldest(struct cola_engine *e, struct cola_prefix_tree *tree)
 {
     struct cola_prefix_node *oldest = NULL;
     for (size_t i = 0; i < tree->n_nodes; i++)
-        if (tree->node[i].state && (!oldest || tree->node[i].used < oldest->used)) oldest = &tree->node[i];
+        if (tree->node[i].hidden && (!oldest || tree->node[i].used <= oldest->used)) oldest = &tree->node[i];
     if (oldest) drop_state(e, tree, oldest);
+}
+
+bool cola_prefix_drop_one(struct cola_engine *e)
+{
+    struct cola_prefixes *p = &e->prefixes;
+    struct cola_prefix_tree *largest = NULL;
+    for (size_t i = 0; i < p->n_trees; i++)
+        if (p->tree[i].held_bytes && (!largest || p->tree[i].held_bytes > largest->held_bytes))
+            largest = &p->tree[i];
+    if (largest) drop_oldest(e, largest);
+    return largest != NULL;
+}
+
+/* What all states together may take now. */
+static uint64_t budget(const struct cola_engine *e)
+{
+    const struct cola_memory *m = &e->memory;
+    const struct cola_prefixes *p = &e->prefixes;
+    uint64_t others = m->held_bytes + m->promised_bytes - (p->held_bytes < m->held_bytes ? p->held_bytes : 0);
+    uint64_t left = m->limit_bytes > others ? m->limit_bytes - others : 0;
+    return left < p->limit_bytes ? left : p->limit_bytes;
 }
 
 /* Makes room for one more state of `tree`: within its share of the budget, and within the budget in all. */
 static bool make_room(struct cola_engine *e, struct cola_prefix_tree *tree)
 {
     struct cola_prefixes *p = &e->prefixes;
-    uint64_t share = p->budget_bytes / p->n_trees;
+    uint64_t share = budget(e) / p->n_trees;
     if (tree->state_bytes > share) return false;
-    while ((tree->n_states + 1) * tree->state_bytes > share) drop_oldest(e, tree);
-    while (p->held_bytes + tree->state_bytes > p->budget_bytes) {
-        struct cola_prefix_tree *largest = tree;
-        for (size_t i = 0; i < p->n_trees; i++)
-            if (p->tree[i].n_states * p->tree[i].state_bytes > largest->n_states * largest->state_bytes)
-                largest = &p->tree[i];
-        if (largest->n_states == 0) return false;
-        drop_oldest(e, largest);
-    }
-    return true;
+    while (tree->held_bytes + tree->state_bytes > share) drop_oldest(e, tree);
+    while (p->held_bytes && p->held_bytes + tree->state_bytes > p->limit_bytes) cola_prefix_drop_one(e);
+    return cola_memory_make_room(e, hidden_floats(e, tree) * sizeof(float));
+}
+
+/* --- tries -------------------------------------------------------------------------------------------- */
+
+static struct cola_prefix_tree *find_tree(struct cola_prefixes *p, uint32_t sample)
+{
+    for (size_t i = 0; i < p->n_trees; i++)
+        if (p->tree[i].sample == sample) return &p->tree[i];
+    return NULL;
 }
 
 static uint32_t find_child(const struct cola_prefix_tree *tree, uint32_t node, const cola_layer *layer)
@@ -75,65 +103,100 @@ static enum cola_status open_tree(struct cola_engine *e, const struct job *job, 
     *out = find_tree(p, job->sample->index);
     if (*out) return COLA_OK;
     COLA_TRY(cola_grow((void **)&p->tree, &p->room, p->n_trees + 1, sizeof *p->tree, "prefixes"));
-    struct cola_prefix_tree tree = {.sample = job->sample->index,
-                                    .n_nodes = 1,
-                                    .state_bytes = (size_t)job->n_rows * e->config->n_hidden * sizeof(float)};
+    struct cola_prefix_tree tree = {.sample = job->sample->index, .n_nodes = 1, .n_rows = job->n_rows};
+    tree.state_bytes = hidden_floats(e, &tree) * sizeof(float);
+    if (job->token) tree.state_bytes += COLA_STRIDE * cola_keys_bytes(e, job->n_rows);
     COLA_TRY(cola_grow((void **)&tree.node, &tree.room, 1, sizeof *tree.node, "prefixes"));
     p->tree[p->n_trees] = tree;
     *out = &p->tree[p->n_trees++];
     return COLA_OK;
 }
 
-static bool shares(const struct cola_engine *e, const struct job *job)
+/* The node of the chain's first n layers, made where it is not there. */
+static enum cola_status reach(struct cola_engine *e, struct cola_prefix_tree *tree, const cola_layer *chain,
+                              uint32_t n, uint32_t *out)
 {
-    return e->prefixes.budget_bytes && !job->token;
+    uint32_t node = 0;
+    e->prefixes.clock++;
+    for (uint32_t at = 0; at < n; at += COLA_STRIDE) {
+        uint32_t child = find_child(tree, node, chain + at);
+        if (!child) COLA_TRY(add_child(tree, node, chain + at, &child));
+        node = child;
+        tree->node[node].used = e->prefixes.clock;
+    }
+    *out = node;
+    return COLA_OK;
+}
+
+/* --- taking and storing ------------------------------------------------------------------------------- */
+
+/* The deepest state of a chain that can be used: *at layers deep; 0: none. A generating job needs the keys of
+ * all positions before, so a gap ends its way. */
+static uint32_t find_state(const struct cola_prefix_tree *tree, const struct job *job, uint32_t *at)
+{
+    uint32_t node = 0, best = 0;
+    *at = 0;
+    for (uint32_t depth = 0; depth + COLA_STRIDE <= job->n_layers; depth += COLA_STRIDE) {
+        node = find_child(tree, node, job->chain + depth);
+        if (!node || (job->token && !tree->node[node].hidden)) break;
+        if (!tree->node[node].hidden) continue;
+        best = node;
+        *at = depth + COLA_STRIDE;
+    }
+    return best;
+}
+
+/* Walks down to the state again: it is in use, with all above it; a generating job holds their keys. */
+static void pass_states(struct cola_engine *e, struct cola_prefix_tree *tree, struct job *job)
+{
+    uint32_t node = 0;
+    e->prefixes.clock++;
+    for (uint32_t depth = 0; depth < job->at; depth += COLA_STRIDE) {
+        node = find_child(tree, node, job->chain + depth);
+        tree->node[node].used = e->prefixes.clock;
+        for (int i = 0; job->token && i < COLA_STRIDE; i++)
+            job->keys[depth + (uint32_t)i] = cola_keys_hold(tree->node[node].keys[i]);
+    }
 }
 
 enum cola_status cola_prefix_take(struct cola_engine *e, struct job *job, bool *found)
 {
-    struct cola_prefix_tree *tree = shares(e, job) ? find_tree(&e->prefixes, job->sample->index) : NULL;
-    uint32_t node = 0, best = 0, at = 0;
-    *found = false;
-    while (tree && at + COLA_STRIDE <= job->n_layers) {
-        node = find_child(tree, node, job->chain + at);
-        if (!node) break;
-        at += COLA_STRIDE;
-        if (!tree->node[node].state) continue;
-        best = node;
-        job->at = at;
-    }
-    if (best == 0) return COLA_OK;
-    tree->node[best].used = ++e->prefixes.clock;
-    *found = true;
-    return e->backend->scatter(e->device, tree->node[best].state, job->row, job->n_rows, e->config->n_hidden,
+    struct cola_prefix_tree *tree = find_tree(&e->prefixes, job->sample->index);
+    uint32_t at = 0, node = tree ? find_state(tree, job, &at) : 0;
+    *found = node != 0;
+    if (!node) return COLA_OK;
+    job->at = at;
+    pass_states(e, tree, job);
+    return e->backend->scatter(e->device, tree->node[node].hidden, job->row, job->n_rows, e->config->n_hidden,
                                e->arena.hidden);
 }
 
 enum cola_status cola_prefix_store(struct cola_engine *e, const struct job *job)
 {
+    struct cola_prefixes *p = &e->prefixes;
     struct cola_prefix_tree *tree;
-    uint32_t node = 0;
-    if (!shares(e, job) || job->at % COLA_STRIDE != 0 || job->at == job->n_layers) return COLA_OK;
+    uint32_t at;
+    if (!p->limit_bytes || job->n_tokens || job->at % COLA_STRIDE || job->at == job->n_layers) return COLA_OK;
     COLA_TRY(open_tree(e, job, &tree));
-    for (uint32_t at = 0; at < job->at; at += COLA_STRIDE) {
-        uint32_t child = find_child(tree, node, job->chain + at);
-        if (!child) COLA_TRY(add_child(tree, node, job->chain + at, &child));
-        node = child;
-    }
-    tree->node[node].used = ++e->prefixes.clock;
-    if (tree->node[node].state || !make_room(e, tree)) return COLA_OK;
-    COLA_TRY(e->backend->allocate(e->device, tree->state_bytes / sizeof(float), "prefix states",
-                                  &tree->node[node].state));
-    tree->n_states++;
-    e->prefixes.held_bytes += tree->state_bytes;
+    COLA_TRY(reach(e, tree, job->chain, job->at, &at));
+    if (tree->node[at].hidden || !make_room(e, tree)) return COLA_OK;
+    struct cola_prefix_node *node = &tree->node[at];
+    COLA_TRY(cola_memory_allocate(e, hidden_floats(e, tree), "prefix states", &node->hidden));
+    for (uint32_t i = 0; job->token && i < COLA_STRIDE; i++)
+        node->keys[i] = cola_keys_hold(job->keys[job->at - COLA_STRIDE + i]);
+    tree->held_bytes += tree->state_bytes;
+    p->held_bytes += tree->state_bytes;
+    if (p->held_bytes > p->most_bytes) p->most_bytes = p->held_bytes;
     return e->backend->gather(e->device, e->arena.hidden, job->row, job->n_rows, e->config->n_hidden,
-                              tree->node[node].state);
+                              node->hidden);
 }
+
+/* --- forgetting --------------------------------------------------------------------------------------- */
 
 static void release_tree(struct cola_engine *e, struct cola_prefix_tree *tree)
 {
     for (size_t i = 0; i < tree->n_nodes; i++)
-        if (tree->node[i].state) drop_state(e, tree, &tree->node[i]);
+        if (tree->node[i].hidden) drop_state(e, tree, &tree->node[i]);
     free(tree->node);
 }
 

@@ -43,24 +43,35 @@ void cola_rope_table(const struct cola_model_config *config, uint32_t first, uin
     }
 }
 
-enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions)
+static uint32_t rounded_up(uint32_t n_positions)
 {
     enum { STEP = 256 };
+    return (n_positions + STEP - 1) / STEP * STEP;
+}
+
+uint64_t cola_rope_growth(const struct cola_engine *e, uint32_t n_positions)
+{
+    bool grows = n_positions > e->n_positions;
+    return grows ? (uint64_t)rounded_up(n_positions) * e->config->head_size * sizeof(float) : 0;
+}
+
+enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions)
+{
     if (n_positions <= e->n_positions) return COLA_OK;
-    uint32_t n = (n_positions + STEP - 1) / STEP * STEP;
+    uint32_t n = rounded_up(n_positions);
     size_t n_floats = (size_t)n * e->config->head_size;
     float *host = NULL, *device = NULL;
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(cola_alloc((void **)&host, n_floats, sizeof *host, "rotary table"));
     cola_rope_table(e->config, 0, n, host);
-    COLA_TRY_DONE(e->backend->allocate(e->device, n_floats, "rotary table", &device));
+    COLA_TRY_DONE(cola_memory_allocate(e, n_floats, "rotary table", &device));
     COLA_TRY_DONE(e->backend->upload(e->device, host, n_floats, device));
-    e->backend->release(e->device, e->rope);
+    cola_memory_release(e, e->rope, (size_t)e->n_positions * e->config->head_size);
     e->rope = device;
     device = NULL;
     e->n_positions = n;
 done:
-    e->backend->release(e->device, device);
+    cola_memory_release(e, device, n_floats);
     free(host);
     return status;
 }

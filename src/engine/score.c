@@ -90,8 +90,10 @@ static enum cola_status run_rows(struct cola_engine *e, struct head *h, uint32_t
     COLA_TRY_DONE(e->backend->gather(e->device, e->arena.hidden, h->row + first, n, c->n_hidden, s->x));
     COLA_TRY_DONE(
         e->backend->norm(e->device, s->x, e->weights.final_norm, c->norm_eps, n, c->n_hidden, s->y));
-    COLA_TRY_DONE(
-        cola_engine_product(e, s->y, e->weights.head, n, c->n_hidden, c->n_vocab, false, s->logits));
+    struct cola_product head = {e->weights.head, s->logits};
+    COLA_TRY_DONE(e->backend->product(e->device, s->y, n, &head, 1, false));
+    e->counters.head_flops += 2.0 * n * c->n_hidden * c->n_vocab;
+    e->counters.n_head_rows += n;
     COLA_TRY_DONE(e->backend->reduce_logits(e->device, s->logits, n, c->n_vocab, h->logit + first, near,
                                             n_near, value));
     for (uint32_t i = 0, at = 0; i < h->n_picks; i++)
@@ -131,9 +133,10 @@ enum cola_status cola_score_finish(struct cola_engine *e, struct job *job, struc
     result->id = job->id;
     result->cost = (struct cola_cost){.layers_asked = job->n_layers,
                                       .layers_executed = job->layers_executed,
+                                      .row_layers = job->row_layers,
                                       .seconds = (float)(cola_clock_s() - job->submitted_s)};
     COLA_TRY(done(user, result));
-    cola_engine_release_job(e, job);
+    cola_admit_release(e, job);
     return COLA_OK;
 }
 
@@ -171,10 +174,12 @@ enum cola_status cola_score_execute(struct cola_engine *e, uint32_t n_jobs, cola
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(cola_scratch_cover(e, COLA_HEAD_ROWS, 1));
     COLA_TRY_DONE(list_rows(e, n_jobs, &h));
+    cola_phase_enter(e, COLA_PHASE_HEAD);
     for (uint32_t first = 0; first < h.n_rows; first += COLA_HEAD_ROWS) {
         uint32_t n = h.n_rows - first < COLA_HEAD_ROWS ? h.n_rows - first : COLA_HEAD_ROWS;
         COLA_TRY_DONE(run_rows(e, &h, first, n));
     }
+    cola_phase_enter(e, COLA_PHASE_OTHER);
     COLA_TRY_DONE(hand_out(e, n_jobs, &h, done, user));
 done:
     free_head(&h);

@@ -1,6 +1,7 @@
 /* scratch.c - the buffers of one batch on the device and its tables on the host, grown to the largest batch
  * so far. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cola/memory.h"
 #include "engine/state.h"
@@ -13,34 +14,73 @@ static size_t widest_feed_forward(const struct cola_model_config *c)
     return widest;
 }
 
-static enum cola_status cover_device(struct cola_engine *e, size_t n)
+struct buffer {
+    float **at;
+    size_t width; /* floats a row; 0: not needed by this model */
+};
+enum { N_BUFFERS = 14 };
+
+static void list_buffers(const struct cola_model_config *c, struct scratch *s, struct buffer out[N_BUFFERS])
 {
-    const struct cola_model_config *c = e->config;
-    struct scratch *s = &e->scratch;
     size_t d = c->n_hidden, q = (size_t)c->n_heads * c->head_size, kv = (size_t)c->n_kv_heads * c->head_size;
     size_t f = widest_feed_forward(c), d_mixed = c->experts.n_experts ? d : 0;
-    struct {
-        float **buffer;
-        size_t width;
-    } all[] = {{&s->x, d},
-               {&s->y, d},
-               {&s->live_x, d},
-               {&s->live_y, d},
-               {&s->q, q},
-               {&s->attended, q},
-               {&s->k, kv},
-               {&s->v, kv},
-               {&s->gate, f},
-               {&s->up, f},
-               {&s->router, c->experts.n_experts},
-               {&s->mixed, d_mixed},
-               {&s->expert_x, d_mixed},
-               {&s->expert_y, d_mixed}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        e->backend->release(e->device, *all[i].buffer);
-        *all[i].buffer = NULL;
-        if (all[i].width)
-            COLA_TRY(e->backend->allocate(e->device, n * all[i].width, "batch rows", all[i].buffer));
+    const struct buffer all[N_BUFFERS] = {{&s->x, d},
+                                          {&s->y, d},
+                                          {&s->live_x, d},
+                                          {&s->live_y, d},
+                                          {&s->q, q},
+                                          {&s->attended, q},
+                                          {&s->k, kv},
+                                          {&s->v, kv},
+                                          {&s->gate, f},
+                                          {&s->up, f},
+                                          {&s->router, c->experts.n_experts},
+                                          {&s->mixed, d_mixed},
+                                          {&s->expert_x, d_mixed},
+                                          {&s->expert_y, d_mixed}};
+    memcpy(out, all, sizeof all);
+}
+
+static size_t logit_floats(const struct cola_engine *e)
+{
+    return (size_t)COLA_HEAD_ROWS * e->config->n_vocab;
+}
+
+uint64_t cola_scratch_bytes(const struct cola_engine *e, uint32_t n_rows)
+{
+    struct scratch none;
+    struct buffer buffer[N_BUFFERS];
+    uint64_t floats = logit_floats(e);
+    list_buffers(e->config, &none, buffer);
+    for (size_t i = 0; i < N_BUFFERS; i++) floats += (uint64_t)n_rows * buffer[i].width;
+    return floats * sizeof(float);
+}
+
+static void release_device(struct cola_engine *e)
+{
+    struct buffer buffer[N_BUFFERS];
+    list_buffers(e->config, &e->scratch, buffer);
+    for (size_t i = 0; i < N_BUFFERS; i++) {
+        cola_memory_release(e, *buffer[i].at, e->scratch.n_rows * buffer[i].width);
+        *buffer[i].at = NULL;
+    }
+    e->scratch.n_rows = 0;
+}
+
+/* A buffer that could not be allocated leaves all of them gone. */
+static enum cola_status cover_device(struct cola_engine *e, uint32_t n)
+{
+    struct buffer buffer[N_BUFFERS];
+    release_device(e);
+    list_buffers(e->config, &e->scratch, buffer);
+    e->scratch.n_rows = n;
+    for (size_t i = 0; i < N_BUFFERS; i++) {
+        enum cola_status status = COLA_OK;
+        if (buffer[i].width)
+            status = cola_memory_allocate(e, n * buffer[i].width, "batch rows", buffer[i].at);
+        if (status == COLA_OK) continue;
+        release_device(e);
+        return status;
     }
     return COLA_OK;
 }
@@ -68,15 +108,10 @@ static enum cola_status cover_host(struct cola_engine *e, size_t n)
 enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint32_t n_spans)
 {
     struct scratch *s = &e->scratch;
-    if (!s->logits)
-        COLA_TRY(e->backend->allocate(e->device, (size_t)COLA_HEAD_ROWS * e->config->n_vocab, "logits",
-                                      &s->logits));
+    if (!s->logits) COLA_TRY(cola_memory_allocate(e, logit_floats(e), "logits", &s->logits));
     if (n_rows > s->n_rows) {
-        uint32_t n = n_rows + n_rows / 4;
-        s->n_rows = 0;
-        COLA_TRY(cover_device(e, n));
-        COLA_TRY(cover_host(e, n));
-        s->n_rows = n;
+        COLA_TRY(cover_host(e, n_rows));
+        COLA_TRY(cover_device(e, n_rows));
     }
     if (n_spans > s->n_spans_room) {
         free(s->span);
@@ -88,14 +123,20 @@ enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint
     return COLA_OK;
 }
 
+enum cola_status cola_scratch_shrink(struct cola_engine *e)
+{
+    if (e->scratch.n_rows <= e->max_rows) return COLA_OK;
+    COLA_TRY(cover_host(e, e->max_rows));
+    return cover_device(e, e->max_rows);
+}
+
 void cola_scratch_release(struct cola_engine *e)
 {
     struct scratch *s = &e->scratch;
-    float *device[] = {s->x,    s->y,  s->live_x, s->live_y, s->q,        s->attended, s->k,     s->v,
-                       s->gate, s->up, s->router, s->mixed,  s->expert_x, s->expert_y, s->logits};
     void *host[] = {s->row,    s->position,   s->live,          s->live_position, s->token,
                     s->expert, s->expert_row, s->expert_weight, s->expert_scale,  s->span};
-    for (size_t i = 0; i < sizeof device / sizeof *device; i++) e->backend->release(e->device, device[i]);
+    release_device(e);
+    cola_memory_release(e, s->logits, logit_floats(e));
     for (size_t i = 0; i < sizeof host / sizeof *host; i++) free(host[i]);
     *s = (struct scratch){0};
 }

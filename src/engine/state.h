@@ -1,11 +1,13 @@
 /* state.h - what an engine holds; shared by the files of this folder only.
  *
- *   engine.c    requests in, results out          sequence.c  how a sample becomes packed rows
+ *   engine.c    create, step, what it tells       admit.c     requests checked, begun when memory allows
  *   plan.c      which layer next, which jobs      layer.c     one layer over a batch of rows
  *   experts.c   a layer's experts                 scratch.c   the batch's buffers
  *   score.c     head and scores of jobs           generate.c  greedy tokens, pass by pass
- *   prefix.c    states that chains share          rope.c      the rotary table
- *   weights.c   the model on the device
+ *   sequence.c  a sample as packed rows           arena.c     hidden rows of all jobs
+ *   prefix.c    states that chains share          keys.c      stored keys, shared and counted
+ *   memory.c    the bound on all of it            rope.c      the rotary table
+ *   weights.c   the model on the device           phases.c    where the time goes
  */
 #ifndef COLA_ENGINE_STATE_H
 #define COLA_ENGINE_STATE_H
@@ -16,6 +18,8 @@
 
 #include "cola/engine.h"
 #include "engine/backend.h"
+#include "engine/keys.h"
+#include "engine/memory.h"
 #include "engine/prefix.h"
 
 /* One request in flight. A pass takes its rows through the whole chain, then to the head. The first pass has
@@ -23,7 +27,7 @@
  * one); its rows n_prompt-1 .. n_rows-1 are the ones that are scored. A generating job makes one more pass of
  * one row a token. */
 struct job {
-    uint64_t id;
+    uint64_t id, number;              /* the caller's; of its submission, for order */
     const struct cola_sample *sample; /* borrowed until the result is out */
     cola_layer *chain;                /* [n_layers] */
     uint32_t n_layers, at;            /* at: next chain position to execute; n_layers: waits for the head */
@@ -31,12 +35,15 @@ struct job {
     uint32_t *row;                    /* [n_rows] rows of the hidden arena */
     int32_t *token;                   /* [sample->max_new_tokens] generated so far; NULL unless generating */
     uint32_t n_tokens;                /* 0: the first pass */
-    uint32_t n_cached;                /* room of each chain position's keys: rows */
-    float *cached_k, *cached_v;       /* device [n_layers, n_cached, G*d]: every chain position has its own */
+    struct cola_stored_keys **keys;   /* [n_layers] of the prompt, by chain position; NULL: not made yet */
+    float *tail;                      /* device [n_layers, a store]: keys of generated tokens; or NULL */
+    uint32_t tail_room;               /* positions of each */
+    uint64_t promised_bytes;          /* that it will still allocate */
     uint64_t waiting_since;           /* the engine's step count when it began to wait for chain[at] */
     double submitted_s;
     uint32_t layers_executed;
-    bool used;
+    uint64_t row_layers;
+    bool used, begun; /* begun: has its rows; before that it waits for memory */
 };
 
 struct expert_weights {
@@ -55,7 +62,11 @@ struct weights {
     const struct cola_tensor *embedding;
     float *final_norm; /* device [D] */
     struct cola_matrix *head;
+    void *room;    /* of all matrices */
+    uint8_t *next; /* while loading: room of the next one */
+    bool filled;   /* another engine has packed them there */
     uint64_t n_bytes;
+    bool shared; /* room belongs to several engines of this machine */
 };
 
 struct arena { /* hidden rows of all jobs, [n_rows, D] on the device */
@@ -96,28 +107,43 @@ struct cola_engine {
     struct arena arena;
     struct scratch scratch;
     struct cola_prefixes prefixes;
+    struct cola_memory memory;
     float *rope; /* device [n_positions, d] */
     uint32_t n_positions;
     struct job *job;      /* [max_requests] */
     uint32_t *batch;      /* [max_requests] jobs of the present step */
     uint32_t *layer_rows; /* [L + 1] rows waiting, the head's last; rebuilt by plan.c */
-    uint32_t max_requests, max_rows, n_pending;
-    uint64_t step;
+    uint32_t max_requests, max_rows;
+    uint32_t n_pending, n_begun; /* jobs; of those, begun */
+    uint64_t step, n_submitted;
+    enum cola_phase phase; /* the present one, since when */
+    double phase_since_s;
     struct cola_engine_counters counters;
 };
 
-/* engine.c */
-void cola_engine_release_rows(struct cola_engine *e, struct job *job,
-                              uint32_t n_kept); /* all rows but the first */
-void cola_engine_release_job(struct cola_engine *e, struct job *job);
-/* Fills the job's rows with the embeddings of `token` [job->n_rows]. */
-enum cola_status cola_engine_embed(struct cola_engine *e, const struct job *job, const int32_t *token);
+/* admit.c: begins submitted requests, oldest first, as far as memory allows. COLA_ERR_MEMORY: not even one
+ * fits, though nothing else is in flight. */
+enum cola_status cola_admit(struct cola_engine *e);
+void cola_admit_release(struct cola_engine *e, struct job *job); /* the job is over */
 
-/* weights.c: loads every weight onto the device; release frees what is there. */
+/* arena.c: rows for a job (false: no memory), and all of them but the first n_kept back. */
+enum cola_status cola_arena_take(struct cola_engine *e, struct job *job, bool *taken);
+void cola_arena_give_back(struct cola_engine *e, struct job *job, uint32_t n_kept);
+void cola_arena_release(struct cola_engine *e); /* all of it; no job has rows */
+/* Fills the job's rows with the embeddings of `token` [job->n_rows]. */
+enum cola_status cola_arena_embed(struct cola_engine *e, const struct job *job, const int32_t *token);
+
+/* phases.c: what follows is charged to `phase`; returns the one before. */
+enum cola_phase cola_phase_enter(struct cola_engine *e, enum cola_phase phase);
+void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double seconds);
+
+/* weights.c: what all matrices take; loads every weight onto the device; release frees what is there. */
+uint64_t cola_weights_bytes(const struct cola_engine *e);
 enum cola_status cola_weights_load(struct cola_engine *e);
 void cola_weights_release(struct cola_engine *e);
 
-/* rope.c: makes e->rope cover positions 0 .. n_positions-1. */
+/* rope.c: makes e->rope cover positions 0 .. n_positions-1; bytes that this would allocate. */
+uint64_t cola_rope_growth(const struct cola_engine *e, uint32_t n_positions);
 enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions);
 /* Host table of positions first .. first+n-1, [n, d]: d/2 cosines then d/2 sines. docs/numerics.md, "Rotary
  * table" */
@@ -139,16 +165,19 @@ uint32_t cola_plan_next(struct cola_engine *e, uint32_t *layer);
 
 /* layer.c: executes `layer` for the batch's jobs and advances them. */
 enum cola_status cola_layer_execute(struct cola_engine *e, uint32_t layer, uint32_t n_jobs);
-/* The back end's product with its time and operations counted. */
-enum cola_status cola_engine_product(struct cola_engine *e, const float *x, const struct cola_matrix *matrix,
-                                     uint32_t n_rows, uint32_t n_in, uint32_t n_out, bool add, float *out);
+/* The back end's product with its time and operations counted; n_out: columns of all products. */
+enum cola_status cola_layer_product(struct cola_engine *e, const float *x, uint32_t n_rows, uint32_t n_in,
+                                    uint32_t n_out, const struct cola_product *product, uint32_t n_products,
+                                    bool add);
 
 /* experts.c: live_x += the experts' mix of live_y; the layer has a router. */
 enum cola_status cola_experts_execute(struct cola_engine *e, const struct layer_weights *w, uint32_t n_live,
                                       float *live_x, const float *live_y);
 
-/* scratch.c */
+/* scratch.c: buffers for n_rows rows; what they take, or would take. */
+uint64_t cola_scratch_bytes(const struct cola_engine *e, uint32_t n_rows);
 enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint32_t n_spans);
+enum cola_status cola_scratch_shrink(struct cola_engine *e); /* to e->max_rows */
 void cola_scratch_release(struct cola_engine *e);
 
 /* score.c: head over the batch's jobs; hands the results of those that are done to `done`. */
@@ -157,13 +186,16 @@ enum cola_status cola_score_execute(struct cola_engine *e, uint32_t n_jobs, cola
 enum cola_status cola_score_finish(struct cola_engine *e, struct job *job, struct cola_result *result,
                                    cola_result_fn *done, void *user);
 
-/* generate.c */
-enum cola_status cola_generate_begin(struct cola_engine *e,
-                                     struct job *job); /* room for tokens and stored keys */
+/* generate.c: a job's host tables; then device room for the keys of what it will generate, and its bytes. */
+enum cola_status cola_generate_begin(struct job *job);
+enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job);
+uint64_t cola_generate_tail_bytes(const struct cola_engine *e, const struct job *job);
 void cola_generate_end(struct cola_engine *e, struct job *job);
 /* Stores the keys and values of a batch's rows first .. first+job->n_rows-1, made for chain position job->at.
  */
-enum cola_status cola_generate_store(struct cola_engine *e, const struct job *job, uint32_t first);
+enum cola_status cola_generate_store(struct cola_engine *e, struct job *job, uint32_t first);
+/* The stored keys of the prompt at chain position job->at. */
+struct cola_keys cola_generate_prompt_keys(const struct job *job);
 /* The span of a pass after the first: one query row over all stored keys of chain position job->at. */
 struct cola_span cola_generate_span(const struct cola_engine *e, const struct job *job, uint32_t query_row);
 /* Takes the next token; begins another pass or hands out the result. */

@@ -56,17 +56,18 @@ static enum cola_status rotate_one_position_late(struct cola_device *device, flo
 }
 
 static enum cola_status load_transposed(struct cola_device *device, const struct cola_tensor *tensor,
-                                        struct cola_matrix **out)
+                                        void *room, bool filled, struct cola_matrix **out)
 {
     struct cola_tensor wrong = *tensor;
     size_t n = tensor->shape[0];
-    if (tensor->shape[0] != tensor->shape[1]) return cola_backend_ref.load_matrix(device, tensor, out);
+    if (tensor->shape[0] != tensor->shape[1])
+        return cola_backend_ref.load_matrix(device, tensor, room, filled, out);
     float *data = calloc(n * n, sizeof *data);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) data[j * n + i] = cola_tensor_at(tensor, i * n + j);
     wrong.data = data;
     wrong.dtype = COLA_F32;
-    enum cola_status status = cola_backend_ref.load_matrix(device, &wrong, out);
+    enum cola_status status = cola_backend_ref.load_matrix(device, &wrong, room, filled, out);
     free(data);
     return status;
 }

@@ -1,6 +1,7 @@
 /* attention.c - attention split among threads: a task is one sequence and one key/value head, so that its
  * keys are packed once for all its queries. The arithmetic is the kernels'. docs/numerics.md, "Attention". */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
@@ -61,5 +62,31 @@ enum cola_status cola_cpu_attention(struct cola_device *device, const struct col
     COLA_TRY(cover_scratch(device, longest, a->head_size));
     struct attention t = {.device = device, .a = a};
     cola_threads_run(device->threads, n_groups * a->n_kv_heads, attend_task, &t);
+    return COLA_OK;
+}
+
+/* A store is its keys in blocks of 16 positions, [ceil(room/16), G, d, 16], then its values, [room, G*d]. */
+size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
+                             uint32_t head_size)
+{
+    (void)device;
+    size_t width = (size_t)n_kv_heads * head_size;
+    return (cola_ceil_div(room, COLA_LANES) * COLA_LANES + (size_t)room) * width;
+}
+
+enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct cola_keys *rows,
+                                     uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size, uint32_t first,
+                                     uint32_t room, float *store)
+{
+    size_t width = (size_t)n_kv_heads * head_size;
+    float *values = store + (size_t)cola_ceil_div(room, COLA_LANES) * COLA_LANES * width;
+    (void)device;
+    memcpy(values + first * width, rows->v, n_rows * width * sizeof *values);
+    for (uint32_t r = 0; r < n_rows; r++) {
+        uint32_t position = first + r;
+        float *to = store + position / COLA_LANES * (COLA_LANES * width) + position % COLA_LANES;
+        const float *k = rows->k + r * width;
+        for (size_t i = 0; i < width; i++) to[i * COLA_LANES] = k[i];
+    }
     return COLA_OK;
 }

@@ -51,6 +51,7 @@ static enum cola_status cpu_open(const struct cola_device_options *options, stru
     COLA_TRY_DONE(choose_kernels(options->isa, &device->kernels));
     COLA_TRY_DONE(cola_threads_create(options->n_threads, &device->threads));
     device->n_threads = cola_threads_count(device->threads);
+    device->bf16 = options->bf16;
     COLA_TRY_DONE(
         cola_alloc((void **)&device->scratch, device->n_threads, sizeof *device->scratch, "attention"));
     *out = device;
@@ -64,6 +65,11 @@ static void cpu_describe(const struct cola_device *device, char *text, size_t n_
 {
     snprintf(text, n_text, "%s, %u thread%s", device->kernels->isa, device->n_threads,
              device->n_threads == 1 ? "" : "s");
+}
+
+static void cpu_numerics_id(const struct cola_device *device, char *text, size_t n_text)
+{
+    snprintf(text, n_text, "%s", device->bf16 ? COLA_NUMERICS_BF16 : COLA_NUMERICS_F32);
 }
 
 static enum cola_status cpu_allocate(struct cola_device *device, size_t n, const char *what, float **out)
@@ -112,14 +118,15 @@ static double cpu_measure_peak(struct cola_device *device, double seconds)
 
 const struct cola_backend cola_backend_cpu = {
     .name = "cpu",
-    .numerics_id = COLA_NUMERICS_F32,
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
+    .numerics_id = cpu_numerics_id,
     .allocate = cpu_allocate,
     .release = cpu_release,
     .upload = cpu_copy,
     .download = cpu_copy,
+    .matrix_bytes = cola_cpu_matrix_bytes,
     .load_matrix = cola_cpu_load_matrix,
     .release_matrix = cola_cpu_release_matrix,
     .embed = cola_cpu_embed,
@@ -134,6 +141,8 @@ const struct cola_backend cola_backend_cpu = {
     .norm = cola_cpu_norm,
     .product = cola_cpu_product,
     .rotate = cola_cpu_rotate,
+    .store_floats = cola_cpu_store_floats,
+    .store_keys = cola_cpu_store_keys,
     .attention = cola_cpu_attention,
     .gate = cola_cpu_gate,
     .reduce_logits = cola_cpu_reduce_logits,

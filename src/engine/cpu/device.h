@@ -16,6 +16,7 @@ struct cola_device {
     const struct cola_cpu_kernels *kernels;
     struct cola_threads *threads;
     uint32_t n_threads;
+    bool bf16;
     float *packed_rows; /* blocks [K, tile_rows] of a product's left side */
     size_t packed_room;
     struct cola_cpu_scratch *scratch; /* [n_threads] */
@@ -34,11 +35,17 @@ static inline uint32_t cola_least(uint32_t a, uint32_t b)
 }
 
 /* Contracts: engine/backend.h. */
+size_t cola_cpu_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor);
 void cola_cpu_release_matrix(struct cola_device *device, struct cola_matrix *matrix);
 enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
-                                      struct cola_matrix **out);
-enum cola_status cola_cpu_product(struct cola_device *device, const float *x,
-                                  const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out);
+                                      void *room, bool filled, struct cola_matrix **out);
+enum cola_status cola_cpu_product(struct cola_device *device, const float *x, uint32_t n_rows,
+                                  const struct cola_product *product, uint32_t n_products, bool add);
+size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
+                             uint32_t head_size);
+enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct cola_keys *rows,
+                                     uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size, uint32_t first,
+                                     uint32_t room, float *store);
 enum cola_status cola_cpu_embed(struct cola_device *device, const struct cola_tensor *table,
                                 const int32_t *token, uint32_t n_rows, float *out);
 enum cola_status cola_cpu_gather(struct cola_device *device, const float *in, const uint32_t *row,

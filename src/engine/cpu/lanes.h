@@ -122,27 +122,44 @@ static void reduce(const float *x, uint32_t n_vocab, struct cola_logits *out)
         .max = max, .sum = sum_lanes(lane), .argmax = first < n_vocab ? (int32_t)first : 0};
 }
 
-/* n keys of one head as [ceil(n/16), d, 16], so that a vector holds one dimension of 16 keys. */
-static void pack_keys(const struct cola_attention *a, uint32_t kv_head, const struct cola_keys *keys,
-                      uint32_t n, float *packed)
+/* Keys of one head in blocks of 16, so that a vector holds one dimension of 16 keys: block b is [d, 16] at
+ * k + b * stride. */
+struct blocks {
+    const float *k;
+    size_t stride;
+};
+
+/* n keys of one head as blocks: where they are stored so, or packed into `room` [ceil(n/16), d, 16]. */
+static struct blocks pack_keys(const struct cola_attention *a, uint32_t kv_head, const struct cola_keys *keys,
+                               uint32_t n, float *room)
 {
-    uint32_t d = a->head_size;
-    size_t width = (size_t)a->n_kv_heads * d;
+    uint32_t d = a->head_size, rest = n % COLA_LANES;
+    size_t width = (size_t)a->n_kv_heads * d, block = (size_t)d * COLA_LANES;
+    if (keys->room) return (struct blocks){keys->k + kv_head * block, a->n_kv_heads * block};
     const float *k = keys->k + (size_t)kv_head * d;
-    uint32_t rest = n % COLA_LANES;
-    if (rest) memset(packed + (size_t)(n / COLA_LANES) * d * COLA_LANES, 0, d * COLA_LANES * sizeof *packed);
+    if (rest) memset(room + n / COLA_LANES * block, 0, block * sizeof *room);
     for (uint32_t j = 0; j < n; j++, k += width) {
-        float *to = packed + (size_t)(j / COLA_LANES) * d * COLA_LANES + j % COLA_LANES;
+        float *to = room + j / COLA_LANES * block + j % COLA_LANES;
         for (uint32_t i = 0; i < d; i++) to[(size_t)i * COLA_LANES] = k[i];
     }
+    return (struct blocks){room, block};
+}
+
+/* Where the values of one head begin; rows of G*d floats. */
+static const float *values_of(const struct cola_attention *a, uint32_t kv_head, const struct cola_keys *keys)
+{
+    size_t width = (size_t)a->n_kv_heads * a->head_size;
+    size_t stored = (size_t)(keys->room + COLA_LANES - 1) / COLA_LANES * COLA_LANES * width;
+    return (keys->room ? keys->k + stored : keys->v) + (size_t)kv_head * a->head_size;
 }
 
 /* score[r][j] = (q[r] . key j) * scale for n_blocks blocks of 16 keys. rows is a constant where this is
  * inlined. */
-INLINE void score_blocks(const int rows, const float *const *q, const float *packed, uint32_t n_blocks,
+INLINE void score_blocks(const int rows, const float *const *q, struct blocks blocks, uint32_t n_blocks,
                          uint32_t d, v16 scale, float *score, size_t stride)
 {
-    for (uint32_t b = 0; b < n_blocks; b++, packed += (size_t)d * COLA_LANES) {
+    const float *packed = blocks.k;
+    for (uint32_t b = 0; b < n_blocks; b++, packed += blocks.stride) {
         v16 sum[COLA_SCORE_ROWS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) sum[r] = v_set(0.0f);
@@ -207,12 +224,12 @@ INLINE void mix_values(const int rows, const struct cola_attention *a, const str
                        const float *inverse)
 {
     size_t width = (size_t)a->n_kv_heads * a->head_size;
-    size_t first = (size_t)kv_head * a->head_size;
+    const float *prefix_v = span->n_prefix ? values_of(a, kv_head, &span->prefix) : NULL;
+    const float *tail_v = values_of(a, kv_head, &span->tail);
     uint32_t common = block->n_keys[0], n_prefix = span->n_prefix;
     for (uint32_t column = 0; column < a->head_size; column += COLA_LANES) {
         uint32_t n = least(a->head_size - column, COLA_LANES), split = least(common, n_prefix);
-        const float *prefix = span->n_prefix ? span->prefix.v + first + column : NULL;
-        const float *tail = span->tail.v + first + column;
+        const float *prefix = prefix_v ? prefix_v + column : NULL, *tail = tail_v + column;
         v16 sum[COLA_SCORE_ROWS];
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) sum[r] = v_set(0.0f);
@@ -232,16 +249,16 @@ INLINE void mix_values(const int rows, const struct cola_attention *a, const str
 }
 
 INLINE void attend_block(const int rows, const struct cola_attention *a, const struct cola_span *span,
-                         uint32_t kv_head, const struct block *block, const float *packed_prefix,
-                         const float *packed_tail, struct cola_cpu_scratch *s)
+                         uint32_t kv_head, const struct block *block, struct blocks prefix,
+                         struct blocks tail, struct cola_cpu_scratch *s)
 {
     uint32_t d = a->head_size, n_tail = block->n_keys[rows - 1] - span->n_prefix;
     v16 scale = v_set(a->scale);
     float inverse[COLA_SCORE_ROWS];
     /* The prefix's last block may run over into the tail's scores, which are written after it. */
-    score_blocks(rows, block->q, packed_prefix, (span->n_prefix + COLA_LANES - 1) / COLA_LANES, d, scale,
-                 s->score, s->score_stride);
-    score_blocks(rows, block->q, packed_tail, (n_tail + COLA_LANES - 1) / COLA_LANES, d, scale,
+    score_blocks(rows, block->q, prefix, (span->n_prefix + COLA_LANES - 1) / COLA_LANES, d, scale, s->score,
+                 s->score_stride);
+    score_blocks(rows, block->q, tail, (n_tail + COLA_LANES - 1) / COLA_LANES, d, scale,
                  s->score + span->n_prefix, s->score_stride);
     for (int r = 0; r < rows; r++)
         inverse[r] = soften(s->score + (size_t)r * s->score_stride, block->n_keys[r]);
@@ -249,7 +266,7 @@ INLINE void attend_block(const int rows, const struct cola_attention *a, const s
 }
 
 static void attend_rows(uint32_t rows, const struct cola_attention *a, const struct cola_span *span,
-                        uint32_t kv_head, const struct block *block, const float *prefix, const float *tail,
+                        uint32_t kv_head, const struct block *block, struct blocks prefix, struct blocks tail,
                         struct cola_cpu_scratch *s)
 {
     switch (rows) {
@@ -265,7 +282,7 @@ static void attend_rows(uint32_t rows, const struct cola_attention *a, const str
 }
 
 static void attend_span(const struct cola_attention *a, const struct cola_span *span, uint32_t kv_head,
-                        const float *prefix, const float *tail, struct cola_cpu_scratch *s)
+                        struct blocks prefix, struct blocks tail, struct cola_cpu_scratch *s)
 {
     uint32_t group = a->n_heads / a->n_kv_heads, n = span->n_rows * group;
     for (uint32_t first = 0; first < n; first += V_SCORE_ROWS) {
@@ -286,22 +303,22 @@ static void attend_span(const struct cola_attention *a, const struct cola_span *
 static void attend(const struct cola_attention *a, const struct cola_span *span, uint32_t n_spans,
                    uint32_t kv_head, struct cola_cpu_scratch *s)
 {
-    const float *packed = NULL; /* whose keys packed_prefix holds */
+    const float *packed = NULL; /* whose keys `prefix` holds */
     uint32_t n_packed = 0;
+    struct blocks prefix = {NULL, 0};
     for (uint32_t i = 0; i < n_spans; i++, span++) {
         uint32_t n_tail = span->n_first + span->n_rows - 1;
         if (span->n_prefix == 0) {
-            pack_keys(a, kv_head, &span->tail, n_tail, s->packed_prefix);
+            prefix = pack_keys(a, kv_head, &span->tail, n_tail, s->packed_prefix);
             packed = span->tail.k, n_packed = n_tail;
-            attend_span(a, span, kv_head, s->packed_prefix, s->packed_prefix, s);
+            attend_span(a, span, kv_head, prefix, prefix, s);
             continue;
         }
         if (packed != span->prefix.k || n_packed < span->n_prefix) {
-            pack_keys(a, kv_head, &span->prefix, span->n_prefix, s->packed_prefix);
+            prefix = pack_keys(a, kv_head, &span->prefix, span->n_prefix, s->packed_prefix);
             packed = span->prefix.k, n_packed = span->n_prefix;
         }
-        pack_keys(a, kv_head, &span->tail, n_tail, s->packed_tail);
-        attend_span(a, span, kv_head, s->packed_prefix, s->packed_tail, s);
+        attend_span(a, span, kv_head, prefix, pack_keys(a, kv_head, &span->tail, n_tail, s->packed_tail), s);
     }
 }
 

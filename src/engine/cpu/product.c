@@ -7,12 +7,13 @@
 
 struct cola_matrix {
     uint32_t n_out, n_in; /* M, K */
-    float *panel;         /* [ceil(M/32), K, 32], zero padded */
+    const float *panel;   /* [ceil(M/32), K, 32], zero padded; in the room that load_matrix was given */
 };
 
 struct packing {
     const struct cola_tensor *tensor;
-    struct cola_matrix *matrix;
+    const struct cola_matrix *matrix;
+    float *panel;
 };
 
 static void pack_panel(void *context, uint32_t panel, uint32_t thread)
@@ -21,7 +22,7 @@ static void pack_panel(void *context, uint32_t panel, uint32_t thread)
     const struct packing *p = context;
     uint32_t n_in = p->matrix->n_in, first = panel * COLA_PANEL,
              n = cola_least(p->matrix->n_out - first, COLA_PANEL);
-    float *to = p->matrix->panel + (size_t)panel * n_in * COLA_PANEL, row[CHUNK];
+    float *to = p->panel + (size_t)panel * n_in * COLA_PANEL, row[CHUNK];
     (void)thread;
     for (uint32_t k0 = 0; k0 < n_in; k0 += CHUNK)
         for (uint32_t c = 0; c < n; c++) {
@@ -31,29 +32,28 @@ static void pack_panel(void *context, uint32_t panel, uint32_t thread)
         }
 }
 
+size_t cola_cpu_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor)
+{
+    (void)device;
+    return (tensor->shape[0] + COLA_PANEL - 1) / COLA_PANEL * COLA_PANEL * tensor->shape[1] * sizeof(float);
+}
+
 void cola_cpu_release_matrix(struct cola_device *device, struct cola_matrix *matrix)
 {
     (void)device;
-    if (matrix) free(matrix->panel);
     free(matrix);
 }
 
 enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
-                                      struct cola_matrix **out)
+                                      void *room, bool filled, struct cola_matrix **out)
 {
-    struct cola_matrix *matrix = NULL;
+    struct cola_matrix *matrix;
     COLA_TRY(cola_alloc((void **)&matrix, 1, sizeof *matrix, "weight"));
-    matrix->n_out = (uint32_t)tensor->shape[0];
-    matrix->n_in = (uint32_t)tensor->shape[1];
-    uint32_t n_panels = cola_ceil_div(matrix->n_out, COLA_PANEL);
-    enum cola_status status = cola_alloc((void **)&matrix->panel, (size_t)n_panels * COLA_PANEL,
-                                         matrix->n_in * sizeof(float), "weight");
-    if (status != COLA_OK) {
-        cola_cpu_release_matrix(device, matrix);
-        return status;
-    }
-    struct packing packing = {.tensor = tensor, .matrix = matrix};
-    cola_threads_run(device->threads, n_panels, pack_panel, &packing);
+    *matrix = (struct cola_matrix){
+        .n_out = (uint32_t)tensor->shape[0], .n_in = (uint32_t)tensor->shape[1], .panel = room};
+    struct packing packing = {.tensor = tensor, .matrix = matrix, .panel = room};
+    if (!filled)
+        cola_threads_run(device->threads, cola_ceil_div(matrix->n_out, COLA_PANEL), pack_panel, &packing);
     *out = matrix;
     return COLA_OK;
 }
@@ -99,8 +99,8 @@ static void multiply_panels(void *context, uint32_t task, uint32_t thread)
     }
 }
 
-enum cola_status cola_cpu_product(struct cola_device *device, const float *x,
-                                  const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out)
+static enum cola_status multiply(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
+                                 uint32_t n_rows, bool add, float *out)
 {
     enum {
         TASKS_PER_THREAD = 4,
@@ -121,5 +121,13 @@ enum cola_status cola_cpu_product(struct cola_device *device, const float *x,
     }
     cola_threads_run(device->threads, n_blocks, pack_rows, &p);
     cola_threads_run(device->threads, n_tasks, multiply_panels, &p);
+    return COLA_OK;
+}
+
+enum cola_status cola_cpu_product(struct cola_device *device, const float *x, uint32_t n_rows,
+                                  const struct cola_product *product, uint32_t n_products, bool add)
+{
+    for (uint32_t p = 0; p < n_products; p++)
+        COLA_TRY(multiply(device, x, product[p].matrix, n_rows, add, product[p].out));
     return COLA_OK;
 }

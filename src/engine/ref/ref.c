@@ -2,6 +2,7 @@
  * the definition. The oracle for every other back end; always built. Clarity before speed; the only
  * concession is that the product's inner loop runs over columns (each column's own sum is still one fmaf per
  * ascending k). */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cola/memory.h"
@@ -10,31 +11,41 @@
 #include "engine/route.h"
 
 struct cola_device {
-    float *score;
+    bool bf16;
+    float *score; /* attention scores of one row */
     size_t score_room;
-}; /* attention scores of one row */
+    float *rounded; /* bf16: a product's left side */
+    size_t rounded_room;
+};
 
 struct cola_matrix {
-    uint32_t n_out, n_in; /* M, K */
-    float *transposed;    /* [K, M] */
+    uint32_t n_out, n_in;    /* M, K */
+    const float *transposed; /* [K, M], in the room that load_matrix was given */
 };
 
 static enum cola_status ref_open(const struct cola_device_options *options, struct cola_device **out)
 {
-    (void)options;
-    return cola_alloc((void **)out, 1, sizeof **out, "ref back end");
+    COLA_TRY(cola_alloc((void **)out, 1, sizeof **out, "ref back end"));
+    (*out)->bf16 = options->bf16;
+    return COLA_OK;
 }
 
 static void ref_close(struct cola_device *device)
 {
     if (device) free(device->score);
+    if (device) free(device->rounded);
     free(device);
 }
 
 static void ref_describe(const struct cola_device *device, char *text, size_t n_text)
 {
     (void)device;
-    if (n_text >= sizeof "plain C, 1 thread") memcpy(text, "plain C, 1 thread", sizeof "plain C, 1 thread");
+    snprintf(text, n_text, "plain C, 1 thread");
+}
+
+static void ref_numerics_id(const struct cola_device *device, char *text, size_t n_text)
+{
+    snprintf(text, n_text, "%s", device->bf16 ? COLA_NUMERICS_BF16 : COLA_NUMERICS_F32);
 }
 
 static enum cola_status ref_allocate(struct cola_device *device, size_t n, const char *what, float **out)
@@ -56,28 +67,31 @@ static enum cola_status ref_copy(struct cola_device *device, const float *from, 
     return COLA_OK;
 }
 
+static size_t ref_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor)
+{
+    (void)device;
+    return tensor->shape[0] * tensor->shape[1] * sizeof(float);
+}
+
 static void ref_release_matrix(struct cola_device *device, struct cola_matrix *matrix)
 {
     (void)device;
-    if (matrix) free(matrix->transposed);
     free(matrix);
 }
 
 static enum cola_status ref_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
-                                        struct cola_matrix **out)
+                                        void *room, bool filled, struct cola_matrix **out)
 {
-    struct cola_matrix *matrix = NULL;
+    struct cola_matrix *matrix;
     COLA_TRY(cola_alloc((void **)&matrix, 1, sizeof *matrix, "weight"));
     size_t m = tensor->shape[0], k = tensor->shape[1];
-    matrix->n_out = (uint32_t)m;
-    matrix->n_in = (uint32_t)k;
-    enum cola_status status = cola_alloc((void **)&matrix->transposed, m * k, sizeof(float), "weight");
-    if (status != COLA_OK) {
-        ref_release_matrix(device, matrix);
-        return status;
-    }
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < k; j++) matrix->transposed[j * m + i] = cola_tensor_at(tensor, i * k + j);
+    float *transposed = room;
+    *matrix = (struct cola_matrix){.n_out = (uint32_t)m, .n_in = (uint32_t)k, .transposed = transposed};
+    for (size_t i = 0; i < m && !filled; i++)
+        for (size_t j = 0; j < k; j++) {
+            float w = cola_tensor_at(tensor, i * k + j);
+            transposed[j * m + i] = device->bf16 ? cola_round_bf16(w) : w;
+        }
     *out = matrix;
     return COLA_OK;
 }
@@ -124,11 +138,9 @@ static enum cola_status ref_norm(struct cola_device *device, const float *x, con
     return COLA_OK;
 }
 
-static enum cola_status ref_product(struct cola_device *device, const float *x,
-                                    const struct cola_matrix *matrix, uint32_t n_rows, bool add, float *out)
+static void multiply(const float *x, uint32_t n_rows, const struct cola_matrix *matrix, bool add, float *out)
 {
     enum { BLOCK = 128 }; /* columns whose sums stay in registers or first-level cache */
-    (void)device;
     size_t m = matrix->n_out, k = matrix->n_in;
     for (size_t n = 0; n < n_rows; n++)
         for (size_t first = 0; first < m; first += BLOCK) {
@@ -141,6 +153,19 @@ static enum cola_status ref_product(struct cola_device *device, const float *x,
             float *to = out + n * m + first;
             for (size_t j = 0; j < width; j++) to[j] = add ? to[j] + sum[j] : sum[j];
         }
+}
+
+static enum cola_status ref_product(struct cola_device *device, const float *x, uint32_t n_rows,
+                                    const struct cola_product *product, uint32_t n_products, bool add)
+{
+    size_t n = (size_t)n_rows * product[0].matrix->n_in;
+    if (device->bf16) {
+        COLA_TRY(
+            cola_grow((void **)&device->rounded, &device->rounded_room, n, sizeof(float), "rounded rows"));
+        for (size_t i = 0; i < n; i++) device->rounded[i] = cola_round_bf16(x[i]);
+    }
+    for (uint32_t p = 0; p < n_products; p++)
+        multiply(device->bf16 ? device->rounded : x, n_rows, product[p].matrix, add, product[p].out);
     return COLA_OK;
 }
 
@@ -162,11 +187,29 @@ static enum cola_status ref_rotate(struct cola_device *device, float *x, const f
     return COLA_OK;
 }
 
+/* A store is the rows of k for all its positions, then those of v. */
+static size_t ref_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
+                               uint32_t head_size)
+{
+    (void)device;
+    return 2 * (size_t)room * n_kv_heads * head_size;
+}
+
+static enum cola_status ref_store_keys(struct cola_device *device, const struct cola_keys *rows,
+                                       uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size,
+                                       uint32_t first, uint32_t room, float *store)
+{
+    size_t width = (size_t)n_kv_heads * head_size;
+    COLA_TRY(ref_copy(device, rows->k, n_rows * width, store + first * width));
+    return ref_copy(device, rows->v, n_rows * width, store + (room + first) * width);
+}
+
 /* Key or value row j of a span: first the prefix's, then the tail's. */
 static const float *row_of(const struct cola_span *span, bool value, uint32_t j, size_t width)
 {
     const struct cola_keys *keys = j < span->n_prefix ? &span->prefix : &span->tail;
-    return (value ? keys->v : keys->k) + (j < span->n_prefix ? j : j - span->n_prefix) * width;
+    const float *v = keys->room ? keys->k + keys->room * width : keys->v;
+    return (value ? v : keys->k) + (j < span->n_prefix ? j : j - span->n_prefix) * width;
 }
 
 /* One query row and head over n_keys keys. */
@@ -285,14 +328,15 @@ static enum cola_status ref_reduce_logits(struct cola_device *device, const floa
 
 const struct cola_backend cola_backend_ref = {
     .name = "ref",
-    .numerics_id = COLA_NUMERICS_F32,
     .open = ref_open,
     .close = ref_close,
     .describe = ref_describe,
+    .numerics_id = ref_numerics_id,
     .allocate = ref_allocate,
     .release = ref_release,
     .upload = ref_copy,
     .download = ref_copy,
+    .matrix_bytes = ref_matrix_bytes,
     .load_matrix = ref_load_matrix,
     .release_matrix = ref_release_matrix,
     .embed = ref_embed,
@@ -307,6 +351,8 @@ const struct cola_backend cola_backend_ref = {
     .norm = ref_norm,
     .product = ref_product,
     .rotate = ref_rotate,
+    .store_floats = ref_store_floats,
+    .store_keys = ref_store_keys,
     .attention = ref_attention,
     .gate = ref_gate,
     .reduce_logits = ref_reduce_logits,

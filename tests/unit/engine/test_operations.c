@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cola/memory.h"
 #include "cola/random.h"
 #include "engine/backend.h"
 #include "engine/numerics.h"
@@ -43,15 +44,18 @@ static void check_product(const struct pair *p, struct cola_random *random, uint
     float *a = random_floats(random, (size_t)n * m, 1), *b = malloc((size_t)n * m * sizeof *b);
     struct cola_tensor tensor = {.data = w, .dtype = COLA_F32, .n_dims = 2, .shape = {m, k}};
     struct cola_matrix *ref, *cpu;
+    void *ref_room = malloc(cola_backend_ref.matrix_bytes(p->ref, &tensor)), *cpu_room;
+    cola_alloc(&cpu_room, cola_backend_cpu.matrix_bytes(p->cpu, &tensor), 1, "weight");
     memcpy(b, a, (size_t)n * m * sizeof *b);
-    assert_int_equal(cola_backend_ref.load_matrix(p->ref, &tensor, &ref), COLA_OK);
-    assert_int_equal(cola_backend_cpu.load_matrix(p->cpu, &tensor, &cpu), COLA_OK);
-    assert_int_equal(cola_backend_ref.product(p->ref, x, ref, n, add, a), COLA_OK);
-    assert_int_equal(cola_backend_cpu.product(p->cpu, x, cpu, n, add, b), COLA_OK);
+    assert_int_equal(cola_backend_ref.load_matrix(p->ref, &tensor, ref_room, false, &ref), COLA_OK);
+    assert_int_equal(cola_backend_cpu.load_matrix(p->cpu, &tensor, cpu_room, false, &cpu), COLA_OK);
+    struct cola_product by_ref = {ref, a}, by_cpu = {cpu, b};
+    assert_int_equal(cola_backend_ref.product(p->ref, x, n, &by_ref, 1, add), COLA_OK);
+    assert_int_equal(cola_backend_cpu.product(p->cpu, x, n, &by_cpu, 1, add), COLA_OK);
     if (!same(a, b, (size_t)n * m)) fail_msg("%s: product %u x %u x %u differs", p->isa, n, k, m);
     cola_backend_ref.release_matrix(p->ref, ref);
     cola_backend_cpu.release_matrix(p->cpu, cpu);
-    free(x), free(w), free(a), free(b);
+    free(x), free(w), free(a), free(b), free(ref_room), free(cpu_room);
 }
 
 static void check_rows(const struct pair *p, struct cola_random *random, uint32_t n, uint32_t width)

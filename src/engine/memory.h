@@ -1,0 +1,32 @@
+/* memory.h - the bound on what an engine allocates on its device, and what it holds now.
+ *
+ * Every device buffer is allocated and released here, by its size. A job that begins promises what it will
+ * still allocate, so that it never has to stop half-way; shared states take what is left and make room,
+ * oldest first. Being short of memory makes the engine slower, never wrong. */
+#ifndef COLA_ENGINE_MEMORY_H
+#define COLA_ENGINE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cola/status.h"
+
+struct cola_memory {
+    uint64_t limit_bytes; /* UINT64_MAX: none */
+    uint64_t held_bytes, promised_bytes, most_bytes;
+};
+
+struct cola_engine;
+
+/* n zeroed floats of the device. Does not look at the limit: callers made room before. */
+enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out);
+void cola_memory_release(struct cola_engine *e, float *memory, size_t n); /* NULL allowed */
+
+/* Whether n_bytes more fit beside what is held and promised, after dropping shared states if need be. */
+bool cola_memory_make_room(struct cola_engine *e, uint64_t n_bytes);
+
+/* "1.5 GiB", for messages. Two calls in one expression need two texts. */
+const char *cola_memory_text(uint64_t n_bytes, char text[32]);
+
+#endif
