@@ -47,4 +47,12 @@ const uint64_t *cola_columns_offsets(const struct cola_columns *columns, enum co
 enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
                                      int minor, char text[COLA_HASH_TEXT]);
 
+/* The same in pieces, for content that is not in memory: the fields; then for each column of the schema that
+ * is in the digest of this minor version, in order, a head and its items, in any number of pieces. */
+enum cola_status cola_columns_hash_fields(struct cola_hash *hash, const struct cola_fields *fields);
+bool cola_columns_hashed(enum cola_run_column column, int64_t minor);
+void cola_columns_hash_head(struct cola_hash *hash, enum cola_run_column column, uint64_t n);
+void cola_columns_hash_items(struct cola_hash *hash, enum cola_run_column column, const void *items,
+                             size_t n);
+
 #endif

@@ -14,7 +14,7 @@ static int by_key(const void *a, const void *b)
     return strcmp((*(const struct cola_field *const *)a)->key, (*(const struct cola_field *const *)b)->key);
 }
 
-static enum cola_status hash_fields(struct cola_hash *hash, const struct cola_fields *fields)
+enum cola_status cola_columns_hash_fields(struct cola_hash *hash, const struct cola_fields *fields)
 {
     const struct cola_field **sorted = NULL;
     size_t n = 0;
@@ -53,22 +53,35 @@ static void hash_f64(struct cola_hash *hash, const double *value, size_t n)
                         sizeof *value);
 }
 
+bool cola_columns_hashed(enum cola_run_column column, int64_t minor)
+{
+    return cola_run_schema[column].in_digest && cola_run_schema[column].since <= minor;
+}
+
+void cola_columns_hash_head(struct cola_hash *hash, enum cola_run_column column, uint64_t n)
+{
+    cola_hash_string(hash, cola_run_schema[column].name);
+    cola_hash_string(hash, cola_h5_type_name(cola_run_schema[column].type));
+    cola_hash_u64(hash, n);
+}
+
+void cola_columns_hash_items(struct cola_hash *hash, enum cola_run_column column, const void *items, size_t n)
+{
+    enum cola_h5_type type = cola_run_schema[column].type;
+    if (n == 0) return;
+    if (type == COLA_H5_F32)
+        hash_f32(hash, items, n);
+    else if (type == COLA_H5_F64)
+        hash_f64(hash, items, n);
+    else
+        cola_hash_bytes(hash, items, n * cola_h5_type_bytes(type));
+}
+
 static void hash_column(struct cola_hash *hash, const struct cola_columns *columns,
                         enum cola_run_column column)
 {
-    const struct cola_run_schema *schema = &cola_run_schema[column];
-    const void *data = columns->column[column].data;
-    size_t n = columns->column[column].n;
-    cola_hash_string(hash, schema->name);
-    cola_hash_string(hash, cola_h5_type_name(schema->type));
-    cola_hash_u64(hash, n);
-    if (n == 0) return;
-    if (schema->type == COLA_H5_F32)
-        hash_f32(hash, data, n);
-    else if (schema->type == COLA_H5_F64)
-        hash_f64(hash, data, n);
-    else
-        cola_hash_bytes(hash, data, n * cola_h5_type_bytes(schema->type));
+    cola_columns_hash_head(hash, column, columns->column[column].n);
+    cola_columns_hash_items(hash, column, columns->column[column].data, columns->column[column].n);
 }
 
 enum cola_status cola_columns_digest(const struct cola_columns *columns, const struct cola_fields *fields,
@@ -76,9 +89,9 @@ enum cola_status cola_columns_digest(const struct cola_columns *columns, const s
 {
     struct cola_hash *hash;
     COLA_TRY(cola_hash_create(&hash));
-    enum cola_status status = hash_fields(hash, fields);
+    enum cola_status status = cola_columns_hash_fields(hash, fields);
     for (int i = 0; status == COLA_OK && i < COLA_N_RUN_COLUMNS; i++)
-        if (cola_run_schema[i].in_digest && cola_run_schema[i].since <= minor)
+        if (cola_columns_hashed((enum cola_run_column)i, minor))
             hash_column(hash, columns, (enum cola_run_column)i);
     if (status == COLA_OK) cola_hash_text(hash, text);
     cola_hash_destroy(hash);

@@ -81,7 +81,7 @@ static enum cola_status load_digest(struct cola_run *run, const struct cola_h5 *
                      file->path, run->digest);
 }
 
-static enum cola_status load_attributes(struct cola_run *run, const struct cola_h5 *file)
+enum cola_status cola_run_load_attributes(struct cola_run *run, const struct cola_h5 *file)
 {
     int64_t complete = 0, sequence = 0;
     COLA_TRY(load_minor(run, file));
@@ -151,7 +151,7 @@ enum cola_status cola_run_open(const char *path, struct cola_run **out)
         status = cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
         goto done;
     }
-    COLA_TRY_DONE(load_attributes(run, &file));
+    COLA_TRY_DONE(cola_run_load_attributes(run, &file));
     COLA_TRY_DONE(load_columns(run, &file));
     *out = run;
     run = NULL;

@@ -15,4 +15,7 @@ struct cola_run {
     char complete_text[2], sequence_text[24]; /* for cola_run_attribute */
 };
 
+/* Everything of `file` but the columns into a zeroed run; cola_run_close frees it, whatever the status. */
+enum cola_status cola_run_load_attributes(struct cola_run *run, const struct cola_h5 *file);
+
 #endif

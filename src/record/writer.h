@@ -14,4 +14,8 @@ struct cola_run_content {
 /* Replaces path in one step: at every instant it is the old file or the new one, whole. */
 enum cola_status cola_run_write(const char *path, const struct cola_run_content *content);
 
+/* All root attributes of a file of this minor version with this digest; columns is not looked at. */
+enum cola_status cola_run_write_attributes(hid_t file, const struct cola_run_content *content, int32_t minor,
+                                           const char *digest, const char *path);
+
 #endif

@@ -101,10 +101,11 @@ static enum cola_status write_keys(hid_t file, const char *key, const struct col
     return status;
 }
 
-static enum cola_status write_numbers(hid_t file, const struct cola_run_content *content, const char *path)
+static enum cola_status write_numbers(hid_t file, const struct cola_run_content *content, int32_t minor,
+                                      const char *path)
 {
     enum cola_status status = COLA_OK;
-    const int32_t version[2] = {COLA_RUN_MAJOR, COLA_RUN_MINOR}, complete = content->complete;
+    const int32_t version[2] = {COLA_RUN_MAJOR, minor}, complete = content->complete;
     hsize_t two = 2;
     hid_t pair = -1, scalar = -1;
     COLA_H5_TRY_DONE(pair = H5Screate_simple(1, &two, NULL), path, "version");
@@ -120,12 +121,11 @@ done:
     return status;
 }
 
-static enum cola_status write_attributes(hid_t file, const struct cola_run_content *content, const char *path)
+enum cola_status cola_run_write_attributes(hid_t file, const struct cola_run_content *content, int32_t minor,
+                                           const char *digest, const char *path)
 {
-    char digest[COLA_HASH_TEXT];
     COLA_TRY(write_text(file, "filetype", COLA_RUN_FILETYPE, path));
-    COLA_TRY(write_numbers(file, content, path));
-    COLA_TRY(cola_columns_digest(content->columns, content->fields, COLA_RUN_MINOR, digest));
+    COLA_TRY(write_numbers(file, content, minor, path));
     COLA_TRY(write_text(file, "content_digest", digest, path));
     COLA_TRY(write_keys(file, "identity_keys", content->fields, COLA_FIELD_IDENTITY, path));
     COLA_TRY(write_keys(file, "grows_keys", content->fields, COLA_FIELD_GROWS, path));
@@ -171,10 +171,13 @@ done:
 
 enum cola_status cola_run_write(const char *path, const struct cola_run_content *content)
 {
+    char digest[COLA_HASH_TEXT];
     hid_t file = -1, access = -1;
     enum cola_status status = create_image(&file, &access, path);
     if (status == COLA_OK) status = write_columns(file, content->columns, path);
-    if (status == COLA_OK) status = write_attributes(file, content, path);
+    if (status == COLA_OK)
+        status = cola_columns_digest(content->columns, content->fields, COLA_RUN_MINOR, digest);
+    if (status == COLA_OK) status = cola_run_write_attributes(file, content, COLA_RUN_MINOR, digest, path);
     if (status == COLA_OK) status = store_image(file, access, path);
     if (file >= 0 && H5Fclose(file) < 0 && status == COLA_OK)
         status = cola_fail(COLA_ERR_LIBRARY, "%s: HDF5 cannot close its image", path);

@@ -48,6 +48,8 @@ hid_t cola_h5_stored_type(enum cola_h5_type type); /* little-endian; owned by th
 enum { COLA_H5_BLOCK_BYTES = 512 };
 /* The block for a file whose other bytes are these. */
 enum cola_status cola_h5_block(const void *bytes, size_t n_bytes, char block[COLA_H5_BLOCK_BYTES]);
+/* The same for the bytes of an open file from its present position to its end. */
+enum cola_status cola_h5_block_of_rest(int fd, const char *path, char block[COLA_H5_BLOCK_BYTES]);
 /* Compares a file with its block, without HDF5. *checked false: it has none, but begins as HDF5 does.
  * COLA_ERR_INPUT: damaged, or no HDF5 file. */
 enum cola_status cola_h5_check(const char *path, bool *checked);
@@ -65,6 +67,13 @@ enum cola_status cola_h5_access(hid_t *out);
 /* The whole one-dimensional data set as host numbers; *data is the caller's, free() it. */
 enum cola_status cola_h5_read(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
                               void **data, uint64_t *n);
+
+/* The same in parts: a data set that was checked as cola_h5_read does, open until H5Dclose(*dataset). */
+enum cola_status cola_h5_column_open(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
+                                     hid_t *dataset, uint64_t *n);
+/* Elements first .. first+n-1, into `to`. COLA_ERR_INPUT: not all of them are there. */
+enum cola_status cola_h5_column_read(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
+                                     hid_t dataset, uint64_t first, uint64_t n, void *to);
 bool cola_h5_has_group(const struct cola_h5 *file, const char *name);
 
 /* A scalar string attribute of the root, NUL-terminated, the caller's to free(); NULL if absent. */

@@ -79,6 +79,12 @@ done:
     return status;
 }
 
+enum cola_status cola_h5_block_of_rest(int fd, const char *path, char block[COLA_H5_BLOCK_BYTES])
+{
+    uint64_t n_bytes;
+    return block_of_rest(fd, path, block, &n_bytes);
+}
+
 /* What does not fit: the length, which a copy that was cut short has wrong, or the bytes. */
 static enum cola_status fail_damaged(const char *path, const char block[COLA_H5_BLOCK_BYTES],
                                      uint64_t n_bytes)

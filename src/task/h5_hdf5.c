@@ -216,6 +216,41 @@ static enum cola_status check_size(const struct cola_h5 *file, const char *name,
     return COLA_OK;
 }
 
+enum cola_status cola_h5_column_open(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
+                                     hid_t *out, uint64_t *n)
+{
+    hid_t dataset = -1;
+    enum cola_status status = COLA_OK;
+    COLA_TRY(open_dataset(file, name, &dataset));
+    COLA_TRY_DONE(check_type(file, name, dataset, type));
+    COLA_TRY_DONE(check_layout(file, name, dataset));
+    COLA_TRY_DONE(check_size(file, name, dataset, types[type].bytes, n));
+    *out = dataset;
+    return COLA_OK;
+done:
+    H5Dclose(dataset);
+    return status;
+}
+
+enum cola_status cola_h5_column_read(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
+                                     hid_t dataset, uint64_t first, uint64_t n, void *to)
+{
+    char why[200];
+    hsize_t from = first, count = n;
+    if (n == 0) return COLA_OK;
+    hid_t memory = H5Screate_simple(1, &count, NULL), space = H5Dget_space(dataset);
+    bool read = memory >= 0 && space >= 0 &&
+                H5Sselect_hyperslab(space, H5S_SELECT_SET, &from, NULL, &count, NULL) >= 0 &&
+                H5Dread(dataset, cola_h5_native_type(type), memory, space, H5P_DEFAULT, to) >= 0;
+    if (!read) cola_h5_why(why, sizeof why);
+    if (space >= 0) H5Sclose(space);
+    if (memory >= 0) H5Sclose(memory);
+    return read ? COLA_OK
+                : cola_fail(COLA_ERR_INPUT, "%s: data set %s: elements %llu to %llu cannot be read: %s",
+                            file->path, name, (unsigned long long)first, (unsigned long long)(first + n - 1),
+                            why);
+}
+
 enum cola_status cola_h5_read(const struct cola_h5 *file, const char *name, enum cola_h5_type type,
                               void **data, uint64_t *n)
 {
@@ -224,10 +259,7 @@ enum cola_status cola_h5_read(const struct cola_h5 *file, const char *name, enum
     uint64_t size = 0;
     char why[200];
     enum cola_status status = COLA_OK;
-    COLA_TRY(open_dataset(file, name, &dataset));
-    COLA_TRY_DONE(check_type(file, name, dataset, type));
-    COLA_TRY_DONE(check_layout(file, name, dataset));
-    COLA_TRY_DONE(check_size(file, name, dataset, types[type].bytes, &size));
+    COLA_TRY(cola_h5_column_open(file, name, type, &dataset, &size));
     COLA_TRY_DONE(cola_alloc(&memory, size, types[type].bytes, name));
     if (size && H5Dread(dataset, cola_h5_native_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, memory) < 0) {
         status = cola_fail(COLA_ERR_INPUT, "%s: data set %s cannot be read: %s", file->path, name,
