@@ -86,6 +86,11 @@ static void add_provenance(struct search_fields *f, const struct search_setup *s
     if (!gmtime_r(&now, &utc) || !strftime(started, sizeof f->text[0], "%Y-%m-%dT%H:%M:%SZ", &utc))
         snprintf(started, sizeof f->text[0], "unknown");
     if (gethostname(f->host, sizeof f->host - 1) != 0) snprintf(f->host, sizeof f->host, "unknown");
+    if (s->shards) { /* so that a merge knows which other shards there are */
+        char *shard = f->text[f->n_texts++];
+        snprintf(shard, sizeof f->text[0], "%" PRIu64 "/%" PRIu64, s->shard, s->shards);
+        add(f, COLA_FIELD_PROVENANCE, "shard", shard);
+    }
     describe_command(options, f->command_line, sizeof f->command_line);
     describe_libraries(f->libraries, sizeof f->libraries);
     add(f, COLA_FIELD_PROVENANCE, "started", started);

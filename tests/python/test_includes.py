@@ -49,6 +49,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "search": "search",
     "engine": "engine",
     "record": "record",
+    "merge": "record",
     "comm": "cluster",
     "cluster": "cluster",
 }

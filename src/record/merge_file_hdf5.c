@@ -1,0 +1,364 @@
+/* merge_file_hdf5.c - the output of a merge, written in pieces. writer_hdf5.c builds a run in memory; a
+ * merged one may be larger than that.
+ *
+ * HDF5 lays out the file's structure in a sparse file without a name in /dev/shm: every data set with its
+ * place but without its data, a few KiB in all. The data go to those places of the temporary on the disk by
+ * our own writes, the bytes between them are copied from the structure at the end. So, as in writer_hdf5.c, a
+ * full disk is an errno of ours and not a failed H5Fclose; and the library never touches the disk. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cola/memory.h"
+#include "record/files.h"
+#include "record/merge.h"
+#include "record/writer.h"
+
+enum { BLOCK_BYTES = 256 << 10 };
+
+struct cola_merge_file {
+    char *path, *temporary; /* temporary NULL: it has its name */
+    int fd, sparse_fd;
+    hid_t structure;
+    int32_t minor;
+    uint64_t at[COLA_N_RUN_COLUMNS]; /* offset in the file; of columns with elements */
+    uint64_t n[COLA_N_RUN_COLUMNS], n_done[COLA_N_RUN_COLUMNS];
+    void *block; /* BLOCK_BYTES */
+};
+
+static uint64_t bytes_of(const struct cola_merge_file *file, int column, uint64_t n)
+{
+    (void)file;
+    return n * cola_h5_type_bytes(cola_run_schema[column].type);
+}
+
+/* --- reading and writing at a place ------------------------------------------------------------------- */
+
+static enum cola_status write_at(const struct cola_merge_file *file, const void *bytes, uint64_t n,
+                                 uint64_t at)
+{
+    const char *from = bytes;
+    while (n) {
+        ssize_t written = pwrite(file->fd, from, n, (off_t)at);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0)
+            return cola_fail(COLA_ERR_IO, "%s: cannot be written: %s", file->temporary,
+                             written ? strerror(errno) : "no space");
+        from += written;
+        at += (uint64_t)written;
+        n -= (uint64_t)written;
+    }
+    return COLA_OK;
+}
+
+static enum cola_status read_at(const struct cola_merge_file *file, int fd, void *to, uint64_t n, uint64_t at)
+{
+    char *bytes = to;
+    while (n) {
+        ssize_t some = pread(fd, bytes, n, (off_t)at);
+        if (some < 0 && errno == EINTR) continue;
+        if (some <= 0)
+            return cola_fail(COLA_ERR_IO, "%s: cannot be read: %s", file->temporary,
+                             some ? strerror(errno) : "it ends too soon");
+        bytes += some;
+        at += (uint64_t)some;
+        n -= (uint64_t)some;
+    }
+    return COLA_OK;
+}
+
+/* --- the structure ------------------------------------------------------------------------------------ */
+
+/* In memory if the system has its usual place for that; the name goes as soon as HDF5 has the file open. */
+static enum cola_status open_sparse(struct cola_merge_file *file, char **name)
+{
+    char *beside = NULL;
+    if (cola_file_temporary("/dev/shm/cola-merge", name, &file->sparse_fd) == COLA_OK) return COLA_OK;
+    if (asprintf(&beside, "%s.structure", file->path) < 0)
+        return cola_fail(COLA_ERR_MEMORY, "%s: out of memory", file->path);
+    enum cola_status status = cola_file_temporary(beside, name, &file->sparse_fd);
+    free(beside);
+    return status;
+}
+
+static enum cola_status create_structure(struct cola_merge_file *file)
+{
+    enum cola_status status = COLA_OK;
+    hid_t access = -1, creation = -1;
+    char *name = NULL;
+    COLA_TRY(open_sparse(file, &name));
+    COLA_TRY_DONE(cola_h5_access(&access));
+    COLA_H5_TRY_DONE(creation = H5Pcreate(H5P_FILE_CREATE), file->path, "structure");
+    COLA_H5_TRY_DONE(H5Pset_userblock(creation, COLA_H5_BLOCK_BYTES), file->path, "first block");
+    COLA_H5_TRY_DONE(file->structure = H5Fcreate(name, H5F_ACC_TRUNC, creation, access), file->path, name);
+done:
+    unlink(name);
+    free(name);
+    if (creation >= 0) H5Pclose(creation);
+    if (access >= 0) H5Pclose(access);
+    return status;
+}
+
+/* Early allocation gives a data set its place at once; nothing is filled in. */
+static enum cola_status create_lists(hid_t *creation, hid_t *links, const char *path)
+{
+    enum cola_status status = COLA_OK;
+    COLA_H5_TRY_DONE(*creation = H5Pcreate(H5P_DATASET_CREATE), path, "data sets");
+    COLA_H5_TRY_DONE(H5Pset_alloc_time(*creation, H5D_ALLOC_TIME_EARLY), path, "data sets");
+    COLA_H5_TRY_DONE(H5Pset_fill_time(*creation, H5D_FILL_TIME_NEVER), path, "data sets");
+    COLA_H5_TRY_DONE(*links = H5Pcreate(H5P_LINK_CREATE), path, "groups");
+    COLA_H5_TRY_DONE(H5Pset_create_intermediate_group(*links, 1), path, "groups");
+done:
+    return status;
+}
+
+static enum cola_status create_column(struct cola_merge_file *file, int column, hid_t creation, hid_t links)
+{
+    const struct cola_run_schema *schema = &cola_run_schema[column];
+    enum cola_status status = COLA_OK;
+    hid_t space = -1, dataset = -1;
+    hsize_t n = file->n[column];
+    COLA_H5_TRY_DONE(space = H5Screate_simple(1, &n, NULL), file->path, schema->name);
+    COLA_H5_TRY_DONE(dataset = H5Dcreate2(file->structure, schema->name, cola_h5_stored_type(schema->type),
+                                          space, links, creation, H5P_DEFAULT),
+                     file->path, schema->name);
+    if (n) {
+        haddr_t at = H5Dget_offset(dataset); /* from the file's begin, the first block included */
+        if (at == HADDR_UNDEF)
+            status = cola_fail(COLA_ERR_LIBRARY, "%s: data set %s: HDF5 gave it no place", file->path,
+                               schema->name);
+        file->at[column] = at;
+    }
+done:
+    if (dataset >= 0) H5Dclose(dataset);
+    if (space >= 0) H5Sclose(space);
+    return status;
+}
+
+static enum cola_status create_columns(struct cola_merge_file *file)
+{
+    hid_t creation = -1, links = -1;
+    enum cola_status status = create_lists(&creation, &links, file->path);
+    for (int i = 0; status == COLA_OK && i < COLA_N_RUN_COLUMNS; i++)
+        if (cola_run_schema[i].since <= file->minor) status = create_column(file, i, creation, links);
+    if (links >= 0) H5Pclose(links);
+    if (creation >= 0) H5Pclose(creation);
+    return status;
+}
+
+/* Found before hours of copying, where the file system can tell. */
+static enum cola_status reserve(const struct cola_merge_file *file)
+{
+    uint64_t end = COLA_H5_BLOCK_BYTES;
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        if (file->n[i] && file->at[i] + bytes_of(file, i, file->n[i]) > end)
+            end = file->at[i] + bytes_of(file, i, file->n[i]);
+    if (fallocate(file->fd, 0, 0, (off_t)end) == 0 || errno == EOPNOTSUPP || errno == ENOSYS ||
+        errno == EINVAL)
+        return COLA_OK;
+    return cola_fail(COLA_ERR_IO, "%s: no room for the merged run's %llu bytes: %s", file->temporary,
+                     (unsigned long long)end, strerror(errno));
+}
+
+enum cola_status cola_merge_file_create(const char *path, int32_t minor,
+                                        const uint64_t n_items[COLA_N_RUN_COLUMNS],
+                                        struct cola_merge_file **out)
+{
+    struct cola_merge_file *file = NULL;
+    enum cola_status status = COLA_OK;
+    COLA_TRY(cola_alloc((void **)&file, 1, sizeof *file, "merge"));
+    file->fd = file->sparse_fd = -1;
+    file->structure = -1;
+    file->minor = minor;
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        file->n[i] = cola_run_schema[i].since <= minor ? n_items[i] : 0;
+    file->path = strdup(path);
+    if (!file->path) {
+        status = cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    COLA_TRY_DONE(cola_alloc(&file->block, BLOCK_BYTES, 1, "merge"));
+    COLA_TRY_DONE(cola_file_temporary(path, &file->temporary, &file->fd));
+    COLA_TRY_DONE(create_structure(file));
+    COLA_TRY_DONE(create_columns(file));
+    COLA_TRY_DONE(reserve(file));
+    *out = file;
+    file = NULL;
+done:
+    cola_merge_file_close(file);
+    return status;
+}
+
+void cola_merge_file_close(struct cola_merge_file *file)
+{
+    if (!file) return;
+    if (file->structure >= 0) H5Fclose(file->structure); /* its file has no name and goes with it */
+    if (file->sparse_fd >= 0) close(file->sparse_fd);
+    if (file->fd >= 0) close(file->fd);
+    if (file->temporary) unlink(file->temporary);
+    free(file->temporary);
+    free(file->block);
+    free(file->path);
+    free(file);
+}
+
+/* --- pieces ------------------------------------------------------------------------------------------- */
+
+static enum cola_status write_next(struct cola_merge_file *file, int column, const void *items, uint64_t n)
+{
+    if (n > file->n[column] - file->n_done[column])
+        return cola_fail(COLA_ERR_INPUT, "%s: data set %s: more elements than were counted: an input changed",
+                         file->path, cola_run_schema[column].name);
+    COLA_TRY(write_at(file, items, bytes_of(file, column, n),
+                      file->at[column] + bytes_of(file, column, file->n_done[column])));
+    file->n_done[column] += n;
+    return COLA_OK;
+}
+
+/* The piece's offsets count from its own begin: what is there already comes before. Its first offset is the
+ * last of the piece before it. */
+static enum cola_status append_offsets(struct cola_merge_file *file, int column,
+                                       const struct cola_columns *piece)
+{
+    const struct cola_run_schema *schema = &cola_run_schema[column];
+    const uint64_t *offset = piece->column[column].data;
+    uint64_t *moved = file->block, most = BLOCK_BYTES / sizeof *moved, n = piece->column[column].n;
+    uint64_t before = file->n_done[schema->shape == COLA_SHAPE_OFFSETS ? schema->into
+                                                                       : (int)cola_rows_column[schema->into]];
+    for (uint64_t i = file->n_done[column] ? 1 : 0; i < n;) {
+        uint64_t k = n - i < most ? n - i : most;
+        for (uint64_t j = 0; j < k; j++) moved[j] = offset[i + j] + before;
+        COLA_TRY(write_next(file, column, moved, k));
+        i += k;
+    }
+    return COLA_OK;
+}
+
+/* Offsets first: they need to know how many values there were before. */
+enum cola_status cola_merge_file_append(struct cola_merge_file *file, const struct cola_columns *piece)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
+        enum cola_shape shape = cola_run_schema[i].shape;
+        if (cola_run_schema[i].since > file->minor) continue;
+        if (shape == COLA_SHAPE_OFFSETS || shape == COLA_SHAPE_FIRST)
+            COLA_TRY(append_offsets(file, i, piece));
+    }
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
+        enum cola_shape shape = cola_run_schema[i].shape;
+        if (cola_run_schema[i].since > file->minor) continue;
+        if (shape == COLA_SHAPE_COLUMN || shape == COLA_SHAPE_VALUES)
+            COLA_TRY(write_next(file, i, piece->column[i].data, piece->column[i].n));
+    }
+    return COLA_OK;
+}
+
+/* --- the end ------------------------------------------------------------------------------------------ */
+
+static enum cola_status hash_column(const struct cola_merge_file *file, enum cola_run_column column,
+                                    struct cola_hash *hash)
+{
+    uint64_t most = BLOCK_BYTES / bytes_of(file, (int)column, 1);
+    cola_columns_hash_head(hash, column, file->n[column]);
+    for (uint64_t i = 0; i < file->n[column]; i += most) {
+        uint64_t n = file->n[column] - i < most ? file->n[column] - i : most;
+        COLA_TRY(read_at(file, file->fd, file->block, bytes_of(file, (int)column, n),
+                         file->at[column] + bytes_of(file, (int)column, i)));
+        cola_columns_hash_items(hash, column, file->block, n);
+    }
+    return COLA_OK;
+}
+
+/* Of what is in the file, not of what was meant to be. */
+static enum cola_status compute_digest(const struct cola_merge_file *file, const struct cola_fields *fields,
+                                       char digest[COLA_HASH_TEXT])
+{
+    struct cola_hash *hash;
+    COLA_TRY(cola_hash_create(&hash));
+    enum cola_status status = cola_columns_hash_fields(hash, fields);
+    for (int i = 0; status == COLA_OK && i < COLA_N_RUN_COLUMNS; i++)
+        if (cola_columns_hashed((enum cola_run_column)i, file->minor))
+            status = hash_column(file, (enum cola_run_column)i, hash);
+    if (status == COLA_OK) cola_hash_text(hash, digest);
+    cola_hash_destroy(hash);
+    return status;
+}
+
+static enum cola_status copy_structure(const struct cola_merge_file *file, uint64_t from, uint64_t to)
+{
+    while (from < to) {
+        uint64_t n = to - from < BLOCK_BYTES ? to - from : BLOCK_BYTES;
+        COLA_TRY(read_at(file, file->sparse_fd, file->block, n, from));
+        COLA_TRY(write_at(file, file->block, n, from));
+        from += n;
+    }
+    return COLA_OK;
+}
+
+/* All that is no column's data: between columns in the order of their places, before and behind. */
+static enum cola_status copy_between(const struct cola_merge_file *file, uint64_t end)
+{
+    uint64_t at = COLA_H5_BLOCK_BYTES;
+    while (at < end) {
+        int next = -1;
+        for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+            if (file->n[i] && file->at[i] >= at && (next < 0 || file->at[i] < file->at[next])) next = i;
+        COLA_TRY(copy_structure(file, at, next < 0 ? end : file->at[next]));
+        at = next < 0 ? end : file->at[next] + bytes_of(file, next, file->n[next]);
+    }
+    return COLA_OK;
+}
+
+static enum cola_status store_structure(struct cola_merge_file *file)
+{
+    struct stat about;
+    char block[COLA_H5_BLOCK_BYTES];
+    hid_t structure = file->structure;
+    file->structure = -1;
+    if (H5Fclose(structure) < 0)
+        return cola_fail(COLA_ERR_LIBRARY, "%s: HDF5 cannot close its structure", file->path);
+    if (fstat(file->sparse_fd, &about) != 0)
+        return cola_fail(COLA_ERR_IO, "%s: structure: %s", file->path, strerror(errno));
+    COLA_TRY(copy_between(file, (uint64_t)about.st_size));
+    if (ftruncate(file->fd, about.st_size) != 0 || lseek(file->fd, sizeof block, SEEK_SET) < 0)
+        return cola_fail(COLA_ERR_IO, "%s: %s", file->temporary, strerror(errno));
+    COLA_TRY(cola_h5_block_of_rest(file->fd, file->temporary, block));
+    return write_at(file, block, sizeof block, 0);
+}
+
+/* link fails where the name exists, which rename would not; some file systems have no links. */
+static enum cola_status give_name(struct cola_merge_file *file)
+{
+    if (fsync(file->fd) != 0)
+        return cola_fail(COLA_ERR_IO, "%s: fsync: %s", file->temporary, strerror(errno));
+    if (link(file->temporary, file->path) == 0)
+        unlink(file->temporary);
+    else if (errno == EEXIST || access(file->path, F_OK) == 0)
+        return cola_fail(COLA_ERR_USAGE, "%s: came into being during the merge, and is left as it is",
+                         file->path);
+    else if (rename(file->temporary, file->path) != 0)
+        return cola_fail(COLA_ERR_IO, "%s: cannot be renamed from %s: %s", file->path, file->temporary,
+                         strerror(errno));
+    free(file->temporary);
+    file->temporary = NULL;
+    return cola_file_sync_directory(file->path);
+}
+
+enum cola_status cola_merge_file_finish(struct cola_merge_file *file, const struct cola_fields *fields,
+                                        bool complete, char digest[COLA_HASH_TEXT])
+{
+    const struct cola_run_content content = {.fields = fields, .complete = complete};
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        if (file->n_done[i] != file->n[i])
+            return cola_fail(COLA_ERR_INPUT,
+                             "%s: data set %s: fewer elements than were counted: an input "
+                             "changed",
+                             file->path, cola_run_schema[i].name);
+    COLA_TRY(compute_digest(file, fields, digest));
+    COLA_TRY(cola_run_write_attributes(file->structure, &content, file->minor, digest, file->path));
+    COLA_TRY(store_structure(file));
+    return give_name(file);
+}
