@@ -1,0 +1,368 @@
+"""Reads a sweep file (docs/sweeps.md): models x benchmarks x presets x spaces x controls, and Slurm's part.
+
+Everything the file says is checked here. What comes out are runs: each one search, whole or in shards, with
+the options of `cola search` and of sbatch that belong to it. Knows no results and no jobs that run.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cola_jobs.progress import JobError
+from cola_jobs.venv import ROOT
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SPACES = ("both", "skip", "repeat")
+CONTROLS = ("none", "wrong-answer")
+# options of `cola search` that [search], a benchmark or a preset may set; the others are the sweep's own
+SEARCH_KEYS = frozenset(
+    {
+        "preset",
+        "simulations",
+        "seed",
+        "metric",
+        "in-flight",
+        "state-memory",
+        "max-skip",
+        "max-block",
+        "max-times",
+        "min-length",
+        "max-length",
+        "exploration",
+        "length-penalty",
+        "epsilon",
+        "backend",
+        "isa",
+        "dtype",
+        "threads",
+    }
+)
+# options of prepare.py that a benchmark may set, and their types
+PREPARE_KEYS: Mapping[str, type] = {
+    "task": str,
+    "rows": list,
+    "score": str,
+    "template": str,
+    "level": int,
+    "skip": int,
+    "limit": int,
+    "max_new_tokens": int,
+    "reorder": int,
+    "skip_bad": bool,
+}
+# keys of [slurm] that mean something to the sweep; every other is handed to sbatch as --KEY=VALUE
+OWN_SLURM_KEYS: Mapping[str, type] = {
+    "shards": int,
+    "workers": int,
+    "threads": int,
+    "stop_before": int,
+    "array_limit": int,
+    "launch": str,
+    "launch_options": str,
+    "setup": str,
+    "merge": dict,
+}
+# options of sbatch that the sweep gives itself
+TAKEN = (
+    "array",
+    "job-name",
+    "comment",
+    "output",
+    "error",
+    "dependency",
+    "kill-on-invalid-dep",
+    "signal",
+    "ntasks",
+    "cpus-per-task",
+    "export",
+    "parsable",
+    "requeue",
+    "open-mode",
+    "wait",
+)
+
+
+@dataclass(frozen=True)
+class Slurm:
+    """How the jobs of one run are asked for."""
+
+    shards: int = 1
+    workers: int = 1
+    threads: int = 1
+    stop_before: int = 300  # seconds before the time limit
+    array_limit: int = 0  # most tasks of an array at once; 0: no limit
+    launch: str = ""
+    launch_options: str = ""
+    setup: str = ""
+    sbatch: tuple[str, ...] = ()  # --partition=.. and the like
+    merge_sbatch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """One benchmark for one model's tokenizer: a tasks.h5, prepared once."""
+
+    id: str  # MODEL/BENCHMARK
+    model: Path
+    path: Path
+    options: tuple[str, ...]  # of prepare.py
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One search."""
+
+    id: str  # MODEL/BENCHMARK/PRESET-SPACE[-CONTROL]
+    tasks: Tasks
+    out: Path
+    options: tuple[str, ...]  # of `cola search`
+    simulations: int
+    slurm: Slurm
+    memo: Path | None  # a control's: the run that it is the control of
+
+    def shard_path(self, i: int) -> Path:
+        """Where shard i is written: slurm/search.sbatch makes the same name."""
+        if self.slurm.shards == 1:
+            return self.out
+        return self.out.with_name(f"{self.out.stem}-{i}-of-{self.slurm.shards}.h5")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A whole sweep file."""
+
+    path: Path
+    name: str
+    directory: Path
+    logs: Path
+    cola: Path
+    tasks: list[Tasks] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+
+def _table(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise JobError(f"{where}: expected a table")
+    return value
+
+
+def _check(where: str, table: Mapping[str, Any], known: Mapping[str, type]) -> None:
+    """Every key known and of the right type."""
+    for key, value in table.items():
+        if key not in known:
+            raise JobError(f"{where}: unknown key {key}, expected {', '.join(known)}")
+        if type(value) is not known[key]:
+            raise JobError(f"{where}: {key} is {value!r}, expected a {known[key].__name__}")
+
+
+def _names(where: str, table: Any) -> dict[str, dict[str, Any]]:
+    table = _table(where, table)
+    if not table:
+        raise JobError(f"{where}: none is there")
+    for name in table:
+        if not NAME.fullmatch(name):
+            raise JobError(f"{where}.{name}: a name has letters, digits, '.', '_' and '-'")
+    return {name: _table(f"{where}.{name}", value) for name, value in table.items()}
+
+
+def _choices(where: str, value: Any, allowed: tuple[str, ...]) -> list[str]:
+    if not isinstance(value, list) or not value or any(v not in allowed for v in value):
+        raise JobError(f"{where} is {value!r}, expected a list of {', '.join(allowed)}")
+    return value
+
+
+def _words(where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """--key value; a flag for true, nothing for false."""
+    words: list[str] = []
+    for key, value in options.items():
+        name = f"--{key.replace('_', '-')}"
+        if isinstance(value, bool):
+            words += [name] if value else []
+        elif isinstance(value, list):
+            words += [name, *(str(v) for v in value)]
+        elif isinstance(value, str | int | float):
+            words += [name, str(value)]
+        else:
+            raise JobError(f"{where}: {key} is {value!r}, expected a string or a number")
+    return tuple(words)
+
+
+def _sbatch(where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """--key=value, as sbatch wants it. An empty value leaves the option out."""
+    words = []
+    for key, value in options.items():
+        name = key.replace("_", "-")
+        if name in TAKEN:
+            raise JobError(f"{where}: {key} is the sweep's own option of sbatch")
+        if isinstance(value, bool):
+            words += [f"--{name}"] if value else []
+        elif isinstance(value, str | int):
+            words += [f"--{name}={value}"] if value != "" else []
+        else:
+            raise JobError(f"{where}: {key} is {value!r}, expected a string or a whole number")
+    return tuple(words)
+
+
+def _slurm(where: str, base: Path, tables: list[Mapping[str, Any]]) -> Slurm:
+    """From [slurm] and what a model, a benchmark and a preset change of it, the later over the earlier."""
+    merged: dict[str, Any] = {}
+    merge: dict[str, Any] = {}
+    for table in tables:
+        merge |= _table(f"{where}: slurm.merge", table.get("merge", {}))
+        merged |= {key: value for key, value in table.items() if key != "merge"}
+    own = {key: merged.pop(key) for key in OWN_SLURM_KEYS if key in merged}
+    _check(f"{where}: slurm", own, OWN_SLURM_KEYS)
+    for key, least in (("shards", 1), ("workers", 1), ("threads", 1), ("stop_before", 1), ("array_limit", 0)):
+        if own.get(key, least) < least:
+            raise JobError(f"{where}: slurm.{key} is {own[key]}, expected {least} or more")
+    if own.get("launch", "mpirun") not in ("mpirun", "srun", "none"):
+        raise JobError(f"{where}: slurm.launch is {own['launch']!r}, expected mpirun, srun or none")
+    if own.get("launch") == "none" and own.get("workers", 1) > 1:
+        raise JobError(
+            f"{where}: slurm.launch is none, which has one worker, but workers is {own['workers']}"
+        )
+    if own.get("setup"):
+        own["setup"] = str((base / own["setup"]).resolve())
+    sites = {key: merged[key] for key in ("partition", "account", "qos") if key in merged}
+    return Slurm(
+        **own,
+        sbatch=_sbatch(f"{where}: slurm", merged),
+        merge_sbatch=_sbatch(f"{where}: slurm.merge", sites | merge),
+    )
+
+
+def _search_options(where: str, tables: list[Mapping[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for table in tables:
+        for key, value in table.items():
+            name = key.replace("_", "-")
+            if name not in SEARCH_KEYS:
+                known = ", ".join(sorted(SEARCH_KEYS))
+                raise JobError(f"{where}: unknown option {key} of cola search, expected {known}")
+            merged[name] = value
+    n = merged.get("simulations")
+    if type(n) is not int or n < 1:
+        raise JobError(f"{where}: simulations is {n!r}: a sweep says how many, in [search] or the preset")
+    return merged
+
+
+def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in keys}
+
+
+class _Reader:
+    """Builds the runs of one file."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise JobError(f"{path}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise JobError(f"{path}: {error}") from error
+        self.path, self.base = path, path.resolve().parent
+        known = {"name": str, "directory": str, "logs": str, "cola": str, "memo": bool, "spaces": list}
+        tables = ("slurm", "search", "models", "benchmarks", "presets")
+        _check(str(path), self.content, known | {"controls": list} | dict.fromkeys(tables, dict))
+        self.models = _names(f"{path}: models", self.content.get("models", {}))
+        self.benchmarks = _names(f"{path}: benchmarks", self.content.get("benchmarks", {}))
+        self.presets = _names(f"{path}: presets", self.content.get("presets", {}))
+
+    def sweep(self) -> Sweep:
+        """The whole file."""
+        name = self.content.get("name", self.path.stem)
+        if not NAME.fullmatch(name):
+            raise JobError(f"{self.path}: name is {name!r}: letters, digits, '.', '_' and '-'")
+        directory = (self.base / self.content.get("directory", name)).resolve()
+        cola = self.content.get("cola")
+        out = Sweep(
+            path=self.path,
+            name=name,
+            directory=directory,
+            logs=directory / self.content.get("logs", "logs"),
+            cola=(self.base / cola).resolve() if cola else ROOT / "build" / "release" / "cola",
+        )
+        for model in self.models:
+            for benchmark in self.benchmarks:
+                tasks = self._tasks(directory, model, benchmark)
+                out.tasks.append(tasks)
+                for preset in self.presets:
+                    out.runs.extend(self._runs(tasks, model, benchmark, preset))
+        ids = [run.id for run in out.runs]
+        for run_id in ids:
+            if ids.count(run_id) > 1:
+                raise JobError(f"{self.path}: two runs would be {run_id}: rename a preset")
+        return out
+
+    def _tasks(self, directory: Path, model: str, benchmark: str) -> Tasks:
+        where, table = f"{self.path}: models.{model}", self.models[model]
+        _check(where, _without(table, "slurm"), {"path": str})
+        if "path" not in table:
+            raise JobError(f"{where}: path is missing")
+        where, options = f"{self.path}: benchmarks.{benchmark}", self.benchmarks[benchmark]
+        options = _without(options, "slurm", "search")
+        _check(where, options, PREPARE_KEYS)
+        if "rows" not in options:
+            raise JobError(f"{where}: rows is missing")
+        options = {"task": benchmark} | options
+        rows = [
+            row if str(row).startswith("hf:") else (self.base / str(row)).resolve() for row in options["rows"]
+        ]
+        options["rows"] = rows
+        if str(options["task"]).endswith(".toml"):
+            options["task"] = str((self.base / options["task"]).resolve())
+        return Tasks(
+            id=f"{model}/{benchmark}",
+            model=(self.base / table["path"]).resolve(),
+            path=directory / model / benchmark / "tasks.h5",
+            options=_words(where, options),
+            limit=options.get("limit"),
+        )
+
+    def _runs(self, tasks: Tasks, model: str, benchmark: str, preset: str) -> list[Run]:
+        where, table = f"{self.path}: presets.{preset}", self.presets[preset]
+        spaces = _choices(
+            f"{where}: spaces", table.get("spaces", self.content.get("spaces", ["both"])), SPACES
+        )
+        default = self.content.get("controls", ["none"])
+        controls = _choices(f"{where}: controls", table.get("controls", default), CONTROLS)
+        own = {"preset": preset} | _without(table, "spaces", "controls", "slurm")
+        search = [self.content.get("search", {}), self.benchmarks[benchmark].get("search", {}), own]
+        options = _search_options(where, search)
+        parts = (self.models[model], self.benchmarks[benchmark], table)
+        where = f"{self.path}: {tasks.id}/{preset}"
+        slurm = _slurm(
+            where, self.base, [self.content.get("slurm", {}), *(p.get("slurm", {}) for p in parts)]
+        )
+        made = []
+        for space in spaces:
+            plain = tasks.path.with_name(f"{preset}-{space}.h5")
+            for control in sorted(controls, key=CONTROLS.index):
+                end = "" if control == "none" else f"-{control}"
+                named = options | {
+                    "space": space,
+                    "control": control,
+                    "threads": options.get("threads", slurm.threads),
+                }
+                memo = bool(end) and self.content.get("memo", False) and "none" in controls
+                made.append(
+                    Run(
+                        id=f"{tasks.id}/{preset}-{space}{end}",
+                        tasks=tasks,
+                        out=plain.with_name(f"{plain.stem}{end}.h5"),
+                        options=_words(where, named),
+                        simulations=options["simulations"],
+                        slurm=slurm,
+                        memo=plain if memo else None,
+                    )
+                )
+        return made
+
+
+def load(path: Path) -> Sweep:
+    """The sweep of this file; JobError names what is wrong with it."""
+    return _Reader(path).sweep()
