@@ -110,6 +110,7 @@ static enum cola_status create_lists(hid_t *creation, hid_t *links, const char *
     COLA_H5_TRY_DONE(*creation = H5Pcreate(H5P_DATASET_CREATE), path, "data sets");
     COLA_H5_TRY_DONE(H5Pset_alloc_time(*creation, H5D_ALLOC_TIME_EARLY), path, "data sets");
     COLA_H5_TRY_DONE(H5Pset_fill_time(*creation, H5D_FILL_TIME_NEVER), path, "data sets");
+    COLA_H5_TRY_DONE(H5Pset_obj_track_times(*creation, 0), path, "data sets"); /* same inputs, same bytes */
     COLA_H5_TRY_DONE(*links = H5Pcreate(H5P_LINK_CREATE), path, "groups");
     COLA_H5_TRY_DONE(H5Pset_create_intermediate_group(*links, 1), path, "groups");
 done:

@@ -141,16 +141,17 @@ static inline void small_evaluate(const struct cola_sample *sample, const struct
     for (uint32_t i = 0; i < 4; i++) score[i] = -(float)(cola_hash64(&(uint64_t){bits + i}, 8) % 1000) / 64;
     token[0] = (int32_t)(bits % 50);
     token[1] = 2;
-    *out = (struct cola_result){.id = 99,
-                                .outcome = sample->index == 2 && chain->n_layers > 9 ? COLA_OUTCOME_NON_FINITE
-                                                                                     : COLA_OUTCOME_SCORED,
-                                .score = score,
-                                .n_scores = sample->n_candidates,
-                                .token = token,
-                                .n_tokens = 2,
-                                .logsumexp = score[0] + 3,
-                                .argmax = token[0],
-                                .cost = {chain->n_layers, chain->n_layers / 2 + 1, 0.25f}};
+    *out = (struct cola_result){
+        .id = 99,
+        .outcome = sample->index == 2 && chain->n_layers > 9 ? COLA_OUTCOME_NON_FINITE : COLA_OUTCOME_SCORED,
+        .score = score,
+        .n_scores = sample->n_candidates,
+        .token = token,
+        .n_tokens = 2,
+        .logsumexp = score[0] + 3,
+        .argmax = token[0],
+        .cost = {
+            .layers_asked = chain->n_layers, .layers_executed = chain->n_layers / 2 + 1, .seconds = 0.25f}};
     if (sample->rule == COLA_SCORE_GENERATE) small_generate(bits, token, out);
 }
 
