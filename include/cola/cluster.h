@@ -38,11 +38,23 @@ enum cola_stop cola_signals_stop(void);
 struct cola_worker_options {
     const char *model_dir;
     struct cola_engine_options engine; /* n_threads 0: the cores that are this rank's */
+    /* For measurements, NULL: none. Called by the worker when its engine is ready, and before it goes. */
+    void (*observe)(void *user, struct cola_engine *engine, bool leaving);
+    void *observe_user;
 };
 
 /* Waits for the master's START, loads the model, serves requests until SHUTDOWN; returns its exit status.
  * What fails here travels to the master, which prints it. */
 int cola_worker_run(struct cola_comm *comm, const struct cola_worker_options *options);
+
+/* What a search took; for measurements, never for results. */
+struct cola_master_figures {
+    double search_s;         /* from the workers' being ready to the last fold */
+    double master_cpu_s;     /* of the master's thread in that time: trees, messages, journal, fold */
+    double tree_cpu_s;       /* of that inside the searches: create, ask, tell */
+    uint64_t n_new, n_known; /* evaluations by workers; known before */
+    uint64_t layers_asked, layers_executed; /* by workers */
+};
 
 struct cola_master_options {
     const struct cola_tasks *tasks;
@@ -57,9 +69,10 @@ struct cola_master_options {
                                        model_fingerprint, numerics_id, n_model_layers, backend, devices,
                                        threads, hosts, n_workers, which the workers tell. */
     uint32_t n_fields;
-    double stop_at_s;             /* on cola_clock_s: as a USR1 then; 0: never */
-    enum cola_stop (*stop)(void); /* asked many times a second: cola_signals_stop */
-    bool quiet;                   /* no progress, no summary */
+    double stop_at_s;                    /* on cola_clock_s: as a USR1 then; 0: never */
+    enum cola_stop (*stop)(void);        /* asked many times a second: cola_signals_stop */
+    bool quiet;                          /* no progress, no summary */
+    struct cola_master_figures *figures; /* filled when the search is over; NULL: nobody asks */
 };
 
 /* COLA_ERR_STOPPED: stopped and resumable. After every other failure what was evaluated is committed. */

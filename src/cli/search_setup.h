@@ -19,6 +19,7 @@ struct search_setup {
     struct cola_worker_options worker;
     double stop_at_s; /* 0: never */
     bool resume, quiet;
+    struct cola_master_figures *figures; /* NULL: nobody asks */
 };
 
 /* COLA_ERR_USAGE, COLA_ERR_UNSUPPORTED: what is wrong with the options. began_s: when the program began. */
@@ -28,6 +29,14 @@ enum cola_status cola_search_setup(const struct cola_options *options, double be
 /* The rows of a task file with n_rows: *n >= 1 of them from *first. */
 enum cola_status cola_search_rows(const struct search_setup *setup, uint32_t n_rows, uint32_t *first,
                                   uint32_t *n);
+
+/* The master's side, whoever the workers are; search_local_hdf5.c. COLA_ERR_STOPPED: stopped and resumable.
+ */
+enum cola_status cola_search_master(struct cola_comm *comm, const struct search_setup *setup,
+                                    const struct cola_options *options);
+
+/* Both sides as two threads of this process that talk through the same messages. */
+enum cola_status cola_search_local(const struct search_setup *setup, const struct cola_options *options);
 
 /* The fields of record.h for this run, in one block that owns their texts; free with free(). */
 struct search_fields {

@@ -138,6 +138,17 @@ static enum cola_status put_away(struct cola_master *m, enum cola_status status)
     return cola_fail(status, "%s", text);
 }
 
+static void tell_figures(const struct cola_master *m, double began_cpu_s, struct cola_master_figures *out)
+{
+    *out = (struct cola_master_figures){.search_s = cola_clock_s() - m->began_s,
+                                        .master_cpu_s = cola_clock_thread_s() - began_cpu_s,
+                                        .tree_cpu_s = m->tree_cpu_s,
+                                        .n_new = m->counts.n_new,
+                                        .n_known = m->counts.n_known,
+                                        .layers_asked = m->counts.layers_asked,
+                                        .layers_executed = m->counts.layers_executed};
+}
+
 static enum cola_status run(struct cola_master *m)
 {
     const struct cola_master_options *o = m->options;
@@ -150,7 +161,9 @@ static enum cola_status run(struct cola_master *m)
     COLA_TRY(cola_handshake(m));
     COLA_TRY(cola_handshake_record(m));
     m->began_s = cola_clock_s();
+    double began_cpu_s = cola_clock_thread_s();
     enum cola_status status = put_away(m, search_all(m));
+    if (o->figures) tell_figures(m, began_cpu_s, o->figures);
     if (status == COLA_OK || status == COLA_ERR_STOPPED) cola_report_summary(m);
     return status;
 }

@@ -69,7 +69,8 @@ struct cola_master {
     bool dirty, sample_ended;   /* since the last commit */
     struct counts counts;
     struct cola_progress progress;
-    double began_s; /* on cola_clock_s: the workers were ready */
+    double began_s;    /* on cola_clock_s: the workers were ready */
+    double tree_cpu_s; /* of this thread inside the searches */
 };
 
 /* master.c: what the signals and the time limit ask for now */

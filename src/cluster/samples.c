@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "cluster/master.h"
+#include "cola/clock.h"
 #include "cola/judge.h"
 
 uint32_t cola_samples_row(const struct cola_master *m, uint32_t sample)
@@ -50,7 +51,9 @@ enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint3
         return cola_fail_in(status, "sample %.*s", (int)id.n_bytes, id.bytes);
     }
     if (j.verdict.reward > 0) note_found(m, sample, chain);
+    double since_s = cola_clock_thread_s();
     cola_search_tell(m->search[sample], ticket, &j.verdict);
+    m->tree_cpu_s += cola_clock_thread_s() - since_s;
     return COLA_OK;
 }
 
@@ -76,7 +79,9 @@ enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
         uint32_t ticket;
         struct cola_chain chain;
         struct cola_result result;
+        double since_s = cola_clock_thread_s();
         enum cola_ask ask = cola_search_ask(search, &ticket, &chain);
+        m->tree_cpu_s += cola_clock_thread_s() - since_s;
         if (ask == COLA_ASK_WAIT) return COLA_OK;
         if (ask == COLA_ASK_DONE) return finish(m, sample);
         if (cola_record_known(m->record, cola_samples_row(m, sample), &chain, &result)) {
@@ -92,8 +97,10 @@ enum cola_status cola_samples_begin(struct cola_master *m)
 {
     uint32_t sample = m->counts.n_begun;
     assert(sample < m->options->n_samples);
+    double since_s = cola_clock_thread_s();
     COLA_TRY(cola_search_create(&m->options->search, m->n_layers, cola_samples_row(m, sample),
                                 &m->search[sample]));
+    m->tree_cpu_s += cola_clock_thread_s() - since_s;
     m->counts.n_begun++;
     return cola_samples_advance(m, sample);
 }

@@ -108,6 +108,7 @@ static enum cola_status on_start(struct worker *w, const struct cola_start *star
     COLA_TRY(cola_model_open(w->options->model_dir, &w->model));
     COLA_TRY(cola_engine_create(w->model, &engine, &w->engine));
     COLA_TRY(make_slots(w));
+    if (w->options->observe) w->options->observe(w->options->observe_user, w->engine, false);
     return say_hello(w, engine.n_threads, began_s);
 }
 
@@ -262,6 +263,7 @@ static enum cola_status confess(struct worker *w, enum cola_status failure)
 
 static void fini(struct worker *w)
 {
+    if (w->engine && w->options->observe) w->options->observe(w->options->observe_user, w->engine, true);
     cola_engine_destroy(w->engine); /* before the samples and the model that it borrows */
     cola_model_close(w->model);
     for (uint32_t i = 0; w->held && i < w->n_samples; i++) free_held(w->held[i]);

@@ -1,0 +1,104 @@
+/* search_local_hdf5.c - the master's side of `cola search`, and a whole search in one process.
+ *
+ * In one process master and worker are two threads that talk through the same messages as ranks do, so
+ * `cola bench` measures here what `cola search` does. Prints nothing but the last line of a search. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/search_setup.h"
+#include "cola/log.h"
+
+/* Said before the workers load a model for nothing; the record refuses it again. */
+static enum cola_status check_out(const struct search_setup *s)
+{
+    char journal[4096];
+    snprintf(journal, sizeof journal, "%s.journal", s->run_path);
+    bool there = access(s->run_path, F_OK) == 0 || access(journal, F_OK) == 0;
+    if (there && !s->resume)
+        return cola_fail(COLA_ERR_USAGE,
+                         "--out %s: it or its journal exists; --resume goes on with it, or give "
+                         "another name",
+                         s->run_path);
+    return COLA_OK;
+}
+
+static enum cola_status search_tasks(struct cola_comm *comm, const struct search_setup *s,
+                                     const struct cola_options *options, const struct cola_tasks *tasks)
+{
+    uint32_t first, n;
+    struct search_fields *fields;
+    COLA_TRY(cola_search_rows(s, cola_tasks_info(tasks)->n_samples, &first, &n));
+    COLA_TRY(cola_search_fields(s, options, first, n, &fields));
+    struct cola_master_options master = {
+        .tasks = tasks,
+        .first_sample = first,
+        .n_samples = n,
+        .run_path = s->run_path,
+        .resume = s->resume,
+        .memo_path = s->memo_path,
+        .search = s->search,
+        .metric = strcmp(s->metric, "acc_norm") == 0 ? COLA_METRIC_ACC_NORM : COLA_METRIC_ACC,
+        .control = strcmp(s->control, "none") != 0,
+        .field = fields->field,
+        .n_fields = fields->n,
+        .stop_at_s = s->stop_at_s,
+        .stop = cola_signals_stop,
+        .quiet = s->quiet,
+        .figures = s->figures,
+    };
+    enum cola_status status = cola_master_run(comm, &master);
+    free(fields);
+    if (status == COLA_OK && !s->quiet) cola_log(COLA_LOG_INFO, "wrote %s", s->run_path);
+    return status;
+}
+
+enum cola_status cola_search_master(struct cola_comm *comm, const struct search_setup *s,
+                                    const struct cola_options *options)
+{
+    struct cola_tasks *tasks;
+    COLA_TRY(check_out(s));
+    COLA_TRY(cola_tasks_open(s->tasks_path, &tasks));
+    enum cola_status status = search_tasks(comm, s, options, tasks);
+    cola_tasks_close(tasks);
+    return status;
+}
+
+/* --- one process -------------------------------------------------------------------------------------- */
+
+struct local_worker {
+    struct cola_comm *comm;
+    const struct cola_worker_options *options;
+};
+
+static void *worker_thread(void *argument)
+{
+    const struct local_worker *w = argument;
+    cola_worker_run(w->comm, w->options);
+    return NULL;
+}
+
+enum cola_status cola_search_local(const struct search_setup *s, const struct cola_options *options)
+{
+    struct cola_comm *end[2];
+    COLA_TRY(cola_comm_local_pair(end));
+    struct local_worker worker = {end[1], &s->worker};
+    enum cola_status status;
+    pthread_t thread;
+    char text[1024]; /* of the first failure: dismissing may fail too */
+    int error = pthread_create(&thread, NULL, worker_thread, &worker);
+    if (error) {
+        status = cola_fail(COLA_ERR_MEMORY, "cannot start the worker's thread: %s", strerror(error));
+    } else {
+        status = cola_search_master(end[0], s, options);
+        snprintf(text, sizeof text, "%s", cola_error_text());
+        cola_master_dismiss(end[0], status != COLA_OK);
+        pthread_join(thread, NULL);
+        if (status != COLA_OK) cola_fail(status, "%s", text);
+    }
+    cola_comm_close(end[0]);
+    cola_comm_close(end[1]);
+    return status;
+}
