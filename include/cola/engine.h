@@ -116,8 +116,8 @@ uint32_t cola_engine_n_pending(const struct cola_engine *engine); /* submitted, 
 void cola_engine_forget(struct cola_engine *engine,
                         uint32_t sample); /* the sample's search is over: drop its states */
 void cola_engine_info(const struct cola_engine *engine, struct cola_engine_info *out);
-/* FLOP/s of a register-only loop of fused multiply-adds on the engine's threads; 0 where the back end has
- * none. */
+/* FLOP/s of a register-only loop of fused multiply-adds on the engine's threads, in the bf16 mode of products
+ * of bf16 where the CPU has them; 0 where the back end has none. */
 double cola_engine_measure_peak(struct cola_engine *engine, double seconds);
 void cola_engine_counters(const struct cola_engine *engine, struct cola_engine_counters *out);
 

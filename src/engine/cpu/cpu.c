@@ -72,16 +72,40 @@ static void cpu_numerics_id(const struct cola_device *device, char *text, size_t
     snprintf(text, n_text, "%s", device->bf16 ? COLA_NUMERICS_BF16 : COLA_NUMERICS_F32);
 }
 
+/* What lies before each block; 64 bytes, so that the block begins with a cache line. */
+struct block {
+    size_t n_mapped; /* bytes of its own pages, this included; 0: from the heap */
+    char unused[64 - sizeof(size_t)];
+};
+
+/* Large blocks have pages of their own, whose memory goes back to the system with them: in the heap the gaps
+ * between blocks that come and go would stay, and break the bound on memory. Where the system gives no more
+ * mappings (Linux: 65530 a process) the heap serves large ones too. */
 static enum cola_status cpu_allocate(struct cola_device *device, size_t n, const char *what, float **out)
 {
+    enum { LEAST_PAGES_BYTES = 128 << 10 };
+    struct block *block = NULL;
+    size_t n_bytes;
     (void)device;
-    return cola_alloc((void **)out, n, sizeof **out, what);
+    if (__builtin_mul_overflow(n, sizeof **out, &n_bytes) ||
+        __builtin_add_overflow(n_bytes, sizeof *block, &n_bytes))
+        return cola_fail(COLA_ERR_MEMORY, "%s: %zu floats do not fit an address", what, n);
+    if (n_bytes >= LEAST_PAGES_BYTES && cola_pages_map(n_bytes, false, what, (void **)&block) == COLA_OK)
+        block->n_mapped = n_bytes;
+    if (!block) COLA_TRY(cola_alloc((void **)&block, n_bytes, 1, what));
+    *out = (float *)(block + 1);
+    return COLA_OK;
 }
 
 static void cpu_release(struct cola_device *device, float *memory)
 {
     (void)device;
-    free(memory);
+    if (!memory) return;
+    struct block *block = (struct block *)memory - 1;
+    if (block->n_mapped)
+        cola_pages_unmap(block, block->n_mapped);
+    else
+        free(block);
 }
 
 static enum cola_status cpu_copy(struct cola_device *device, const float *from, size_t n, float *to)
@@ -92,7 +116,7 @@ static enum cola_status cpu_copy(struct cola_device *device, const float *from, 
 }
 
 struct peak {
-    const struct cola_cpu_kernels *kernels;
+    double (*spin)(uint64_t n_rounds);
     double until_s, *flops; /* [n_threads] */
 };
 
@@ -101,13 +125,15 @@ static void spin_until(void *context, uint32_t task, uint32_t thread)
     enum { ROUNDS = 100000 };
     struct peak *peak = context;
     (void)thread;
-    while (cola_clock_s() < peak->until_s) peak->flops[task] += peak->kernels->spin(ROUNDS);
+    while (cola_clock_s() < peak->until_s) peak->flops[task] += peak->spin(ROUNDS);
 }
 
 static double cpu_measure_peak(struct cola_device *device, double seconds)
 {
     double start = cola_clock_s(), total = 0;
-    struct peak peak = {.kernels = device->kernels, .until_s = start + seconds};
+    struct peak peak = {.spin = device->kernels->spin, .until_s = start + seconds};
+    if (device->bf16 && device->kernels == &cola_cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
+        peak.spin = cola_cpu_spin_bf16;
     if (cola_alloc((void **)&peak.flops, device->n_threads, sizeof *peak.flops, "peak") != COLA_OK) return 0;
     cola_threads_run(device->threads, device->n_threads, spin_until, &peak);
     double took = cola_clock_s() - start;
@@ -128,6 +154,7 @@ const struct cola_backend cola_backend_cpu = {
     .download = cpu_copy,
     .matrix_bytes = cola_cpu_matrix_bytes,
     .load_matrix = cola_cpu_load_matrix,
+    .row_floats = cola_cpu_row_floats,
     .release_matrix = cola_cpu_release_matrix,
     .embed = cola_cpu_embed,
     .copy = cpu_copy,

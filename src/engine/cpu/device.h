@@ -39,6 +39,7 @@ size_t cola_cpu_matrix_bytes(struct cola_device *device, const struct cola_tenso
 void cola_cpu_release_matrix(struct cola_device *device, struct cola_matrix *matrix);
 enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct cola_tensor *tensor,
                                       void *room, bool filled, struct cola_matrix **out);
+size_t cola_cpu_row_floats(struct cola_device *device, uint32_t widest);
 enum cola_status cola_cpu_product(struct cola_device *device, const float *x, uint32_t n_rows,
                                   const struct cola_product *product, uint32_t n_products, bool add);
 size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
@@ -71,5 +72,8 @@ enum cola_status cola_cpu_add_scaled(struct cola_device *device, const float *in
                                      const uint32_t *row, uint32_t n_rows, uint32_t width, float *out);
 enum cola_status cola_cpu_route(struct cola_device *device, const float *logits, uint32_t n_rows,
                                 const struct cola_experts *experts, uint32_t *expert, float *weight);
+
+/* spin_bf16_avx512.c: as cola_cpu_kernels.spin, in products of bf16; needs AVX512_BF16. */
+double cola_cpu_spin_bf16(uint64_t n_rounds);
 
 #endif
