@@ -11,6 +11,15 @@
  *     for (uint32_t i = 0; i < cola_search_n_nodes(s); i++) cola_search_node(s, i, &node);
  *     cola_search_destroy(s);
  *
+ * Or, with options.speculate = W, up to W chains out at once, and the same tree:
+ *
+ *     for (;;) {
+ *         enum cola_ask ask = cola_search_ask(s, &ticket, &chain);
+ *         if (ask == COLA_ASK_DONE) break;                      late results of s may be dropped
+ *         if (ask == COLA_ASK_CHAIN) send(ticket, &chain);      a copy of the chain
+ *         if (ask == COLA_ASK_WAIT) receive(&ticket, &verdict), cola_search_tell(s, ticket, &verdict);
+ *     }
+ *
  * No MPI, no I/O, no clock, no model. ask gives WAIT while a ticket is out that the next step depends on.
  * Node 0 is the base chain; nodes are in order of creation, which is the order of their evaluation. */
 #ifndef COLA_SEARCH_H
@@ -41,9 +50,13 @@ struct cola_search_options {
     double exploration;    /* c */
     double length_penalty; /* lambda */
     double epsilon;        /* probability of expanding an inner node */
+    uint32_t speculate;    /* W: chains out at once, 1 .. COLA_SPECULATE_MAX. Decides no result: not part of a
+                              search's identity */
 };
+#define COLA_SPECULATE_MAX 1024
 
-/* Fills options with a preset's numbers (seed 0, space both); COLA_ERR_USAGE lists the presets. */
+/* Fills options with a preset's numbers (seed 0, space both, speculate 1); COLA_ERR_USAGE lists the presets.
+ */
 enum cola_status cola_search_preset(const char *preset, struct cola_search_options *options);
 const char *cola_search_preset_names(void); /* "cola|random|..", for help texts */
 extern const char cola_search_presets[];    /* the same text, for tables of constants */
@@ -67,10 +80,23 @@ enum cola_status cola_search_create(const struct cola_search_options *options, u
                                     uint32_t sample, struct cola_search **out);
 void cola_search_destroy(struct cola_search *search); /* NULL allowed */
 
-/* The next chain to evaluate. *ticket names it in tell; each ticket is told once. WAIT: tell first. Running
- * out of memory ends the search early with cola_search_failed true: it is never a result. */
+/* The next chain to evaluate. *ticket names it in tell. WAIT: tell first. At most options.speculate tickets
+ * are out; a chain is given once. Beyond one, chains are guesses of what the search will come to: some turn
+ * out to be needed by no node. Nodes, visits, rewards, order and the front are those of speculate = 1 at
+ * every moment; what was guessed is never seen in them. Running out of memory ends the search early with
+ * cola_search_failed true: it is never a result. After DONE the answer stays DONE. */
 enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain);
+
+/* The result of a ticket that is out. Each is told once, in any order: one that no longer matters, or not
+ * yet, is kept inside in case the search comes to its chain. Telling a search with speculate > 1 that is done
+ * does nothing. The verdict must depend on the chain alone. */
 void cola_search_tell(struct cola_search *search, uint32_t ticket, const struct cola_verdict *verdict);
+
+/* Before evaluating a ticket that had to wait: true if, as far as is known now, no result will need it (its
+ * guess was wrong, or the search is over). It is taken back then: do not tell it; ask may give its chain
+ * again under the same number, and it may have another to give now. Only after ask gave WAIT or DONE. */
+bool cola_search_release(struct cola_search *search, uint32_t ticket);
+
 bool cola_search_failed(const struct cola_search *search);
 
 struct cola_node_view {
@@ -85,7 +111,7 @@ struct cola_node_view {
     int32_t prediction;
 };
 
-uint32_t cola_search_n_nodes(const struct cola_search *search); /* evaluated nodes: all but one waiting */
+uint32_t cola_search_n_nodes(const struct cola_search *search); /* whose result was told and came in turn */
 void cola_search_node(const struct cola_search *search, uint32_t index, struct cola_node_view *out);
 uint32_t cola_search_n_simulations(const struct cola_search *search); /* done so far */
 uint64_t cola_search_bytes(const struct cola_search *search);         /* memory held */

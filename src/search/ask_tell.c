@@ -1,8 +1,9 @@
 /* ask_tell.c - the life of one search behind search.h: create, ask for a chain, tell its verdict, look at the
  * nodes. The policy decides what comes next (policy.h).
  *
- * One ticket is out at a time: the next simulation depends on this one's reward. Tickets are simulation
- * numbers, so that asking ahead (speculation) can come without changing a caller. */
+ * The next simulation depends on this one's reward, so the search itself has one chain out at a time. With
+ * options.speculate above 1 a copy of it runs ahead on guesses and gives further chains (speculation.h); then
+ * the search finds their results told when it comes to them. */
 #include "cola/search.h"
 
 #include <assert.h>
@@ -12,6 +13,8 @@
 
 #include "cola/memory.h"
 #include "search/policy.h"
+#include "search/speculation.h"
+#include "search/steps.h"
 
 static struct cola_edit_space edit_space(const struct cola_search_options *o, uint32_t n_model_layers)
 {
@@ -41,6 +44,8 @@ enum cola_status cola_search_create(const struct cola_search_options *options, u
     search->space = edit_space(options, n_model_layers);
     search->draws = cola_draws_keyed(options->seed, sample, COLA_STREAM_SEARCH);
     enum cola_status status = search->policy->create ? search->policy->create(search) : COLA_OK;
+    if (status == COLA_OK && options->speculate > 1)
+        status = cola_speculation_create(search, &search->speculation);
     if (status != COLA_OK) {
         cola_search_destroy(search);
         return status;
@@ -49,9 +54,11 @@ enum cola_status cola_search_create(const struct cola_search_options *options, u
     return COLA_OK;
 }
 
-/* What only further simulations need. Finished trees are kept by the thousand, so it goes early. */
+/* What only further simulations need. */
 static void drop_private(struct cola_search *search)
 {
+    cola_speculation_destroy(search->speculation);
+    search->speculation = NULL;
     if (search->policy->destroy) search->policy->destroy(search);
     search->private = NULL;
 }
@@ -97,76 +104,56 @@ void cola_search_observe(struct cola_search *search, cola_simulation_fn *observe
 
 /* --- ask and tell ------------------------------------------------------------------------------------- */
 
-static enum cola_status add_base(struct cola_search *search, uint32_t *node)
+/* The search is over. Finished trees are kept by the thousand, so what only going on needs goes at once. */
+static enum cola_ask end(struct cola_search *search)
 {
-    cola_layer *room = NULL;
-    COLA_TRY(cola_alloc((void **)&room, search->n_model_layers, sizeof *room, "search"));
-    struct cola_chain base = cola_chain_base(search->n_model_layers, room);
-    struct cola_edit none = {.kind = COLA_EDIT_NONE};
-    enum cola_status status = cola_tree_add(&search->tree, &base, &none, COLA_NO_NODE, node);
-    free(room);
-    return status;
-}
-
-/* The next step: the base, then what the policy says. */
-static enum cola_status next_step(struct cola_search *search, struct cola_step *step)
-{
-    step->known = false;
-    if (search->tree.n_nodes == 0) return add_base(search, &step->node);
-    COLA_TRY(search->policy->simulate(search, step));
-    if (search->draws.ran_out)
-        return cola_fail(COLA_ERR_INPUT, "search: too few draws: the list of %zu ran out in simulation %u",
-                         search->draws.n_list, search->n_simulations);
-    return COLA_OK;
-}
-
-/* The step's chain has its result. */
-static void end_step(struct cola_search *search, const struct cola_step *step)
-{
-    const struct cola_policy *policy = search->policy;
-    if (search->n_tickets++ == 0 && policy->base_is_outside) return;
-    double reward = policy->back_up(search, step->node);
-    if (search->observer) {
-        struct cola_simulation simulation = {
-            .chain = cola_tree_chain(&search->tree, step->node), .evaluated = !step->known, .reward = reward};
-        search->observer(search->observer_user, &simulation);
-    }
-    search->n_simulations++;
-    if (policy->stop && policy->stop(search, step->node)) search->finished = true;
-}
-
-enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain)
-{
-    if (search->waiting) return COLA_ASK_WAIT;
-    while (!search->finished && search->n_simulations < search->options.n_simulations) {
-        struct cola_step step = {.node = COLA_NO_NODE};
-        search->failed = next_step(search, &step) != COLA_OK;
-        search->finished = search->failed || step.node == COLA_NO_NODE;
-        if (search->finished) break;
-        if (step.known) { /* published code simulates on without an evaluation */
-            end_step(search, &step);
-            continue;
-        }
-        assert(step.node == search->tree.n_nodes - 1);
-        search->waiting = true;
-        *ticket = search->n_tickets;
-        *chain = cola_tree_chain(&search->tree, step.node);
-        return COLA_ASK_CHAIN;
-    }
     drop_private(search);
     return COLA_ASK_DONE;
 }
 
+static enum cola_ask ask_one(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain)
+{
+    if (!search->finished && search->waiting) return COLA_ASK_WAIT;
+    if (!search->finished) cola_steps_begin(search);
+    if (search->finished) return end(search);
+    *ticket = search->ticket = search->n_steps;
+    *chain = cola_steps_chain(search);
+    return COLA_ASK_CHAIN;
+}
+
+/* The search's own chain first; while it is out, those of the copy that runs ahead. */
+static enum cola_ask ask_several(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain)
+{
+    struct cola_speculation *speculation = search->speculation;
+    enum cola_progress progress = cola_speculation_advance(speculation, search);
+    assert(progress == COLA_PROGRESS_OUT || search->failed ||
+           !cola_speculation_is_ahead(speculation, search));
+    if (progress == COLA_PROGRESS_NEW) {
+        if (cola_speculation_issue(speculation, search, ticket, chain) == COLA_OK) return COLA_ASK_CHAIN;
+        cola_steps_fail(search);
+    }
+    if (search->finished) return end(search);
+    return cola_speculation_issue_ahead(speculation, search, ticket, chain) ? COLA_ASK_CHAIN : COLA_ASK_WAIT;
+}
+
+enum cola_ask cola_search_ask(struct cola_search *search, uint32_t *ticket, struct cola_chain *chain)
+{
+    if (!search->finished && search->speculation) return ask_several(search, ticket, chain);
+    return ask_one(search, ticket, chain);
+}
+
 void cola_search_tell(struct cola_search *search, uint32_t ticket, const struct cola_verdict *verdict)
 {
-    assert(search->waiting && ticket == search->n_tickets);
-    struct cola_step step = {.node = (uint32_t)search->tree.n_nodes - 1};
-    struct cola_node *node = &search->tree.node[step.node];
-    node->simulation = ticket;
-    node->reward = verdict->reward;
-    node->prediction = verdict->prediction;
-    search->waiting = false;
-    end_step(search, &step);
+    if (search->finished && search->options.speculate > 1) return; /* its chain was not needed */
+    if (search->speculation) cola_speculation_tell(search->speculation, ticket, verdict);
+    if (!search->speculation) assert(search->waiting && ticket == search->ticket);
+    if (search->waiting && ticket == search->ticket) cola_steps_end(search, verdict);
+}
+
+bool cola_search_release(struct cola_search *search, uint32_t ticket)
+{
+    if (search->finished) return true;
+    return search->speculation && cola_speculation_release(search->speculation, search, ticket);
 }
 
 bool cola_search_failed(const struct cola_search *search)
@@ -195,7 +182,8 @@ uint32_t cola_search_most_simulations(const struct cola_search_options *options,
 uint64_t cola_search_bytes(const struct cola_search *search)
 {
     size_t private = search->private && search->policy->bytes ? search->policy->bytes(search) : 0;
-    return sizeof *search + cola_tree_bytes(&search->tree) + private;
+    size_t ahead = search->speculation ? cola_speculation_bytes(search->speculation) : 0;
+    return sizeof *search + cola_tree_bytes(&search->tree) + private + ahead;
 }
 
 void cola_search_node(const struct cola_search *search, uint32_t index, struct cola_node_view *out)

@@ -12,6 +12,9 @@ static bool in_range(double x, double low, double high)
 static enum cola_status check_ranges(const struct cola_search_options *o)
 {
     if (o->n_simulations < 1) return cola_fail(COLA_ERR_USAGE, "search: 0 simulations, expected at least 1");
+    if (o->speculate < 1 || o->speculate > COLA_SPECULATE_MAX)
+        return cola_fail(COLA_ERR_USAGE, "search: speculate %u, expected 1 .. %d", o->speculate,
+                         COLA_SPECULATE_MAX);
     if (o->space > COLA_SPACE_REPEAT)
         return cola_fail(COLA_ERR_USAGE, "search: space %d, expected both, skip or repeat", (int)o->space);
     if (o->max_skip > UINT8_MAX || o->max_block > UINT8_MAX || o->max_times > UINT8_MAX)

@@ -1,15 +1,15 @@
 /* policy.h - how a search procedure plugs into ask/tell: a table of functions over the common state.
  *
- * ask_tell.c owns the life of a search: it evaluates the base chain as node 0, then calls `simulate` for
- * every further simulation, hands the node that it made to be evaluated, stores the verdict in the node and
- * calls `back_up`. A policy decides where a simulation goes, what it adds and what its result changes.
- * Everything the policies share (tree, edit space, draws) is in struct cola_search; what one policy needs
- * besides (lists of candidates, flags a node, stored bounds) is its private state, made by `create` for each
- * tree and given back when the search has ended.
+ * ask_tell.c owns the life of a search, steps.c its simulations: the base chain is evaluated as node 0, then
+ * `simulate` is called for every further simulation, the node that it made is handed out to be evaluated, the
+ * verdict is stored in the node and `back_up` called. A policy decides where a simulation goes, what it adds
+ * and what its result changes. Everything the policies share (tree, edit space, draws) is in struct
+ * cola_search; what one policy needs besides (lists of candidates, flags a node, stored bounds) is its
+ * private state, made by `create` for each tree and given back when the search has ended.
  *
- * A policy is a function of (options, sample, draws, rewards): no clock, no I/O, no addresses. To add one: a
- * file policy_NAME.c with its table, a line in policies[] and one in presets[] (presets.c), a section in
- * docs/search.md. */
+ * A policy is a function of (options, sample, draws, rewards): no clock, no I/O, no addresses, no
+ * predictions. To add one: a file policy_NAME.c with its table, a line in policies[] and one in presets[]
+ * (presets.c), a section in docs/search.md. */
 #ifndef COLA_SEARCH_POLICY_H
 #define COLA_SEARCH_POLICY_H
 
@@ -48,6 +48,9 @@ struct cola_policy {
     bool is_published_code; /* its draws may be injected (cola_search_inject) */
     enum cola_status (*create)(struct cola_search *search); /* makes search->private; NULL: none needed */
     void (*destroy)(struct cola_search *search); /* frees it, also after a failed create; NULL: nothing */
+    /* Makes to->private, which `create` made, equal to from->private, keeping its rooms; from->tree was
+     * copied before. NULL: the private state is scratch only, or none. */
+    enum cola_status (*copy)(const struct cola_search *from, struct cola_search *to);
     enum cola_status (*simulate)(struct cola_search *search, struct cola_step *step); /* selects, expands */
     /* What the result changes; returns the reward that was backed up. node: the step's, or the base. */
     double (*back_up)(struct cola_search *search, uint32_t node);
@@ -65,10 +68,12 @@ struct cola_search {
     void *private; /* NULL once the search has ended */
     cola_simulation_fn *observer;
     void *observer_user;
-    uint32_t n_tickets;     /* simulations done, the base's evaluation counted: number of the next ticket */
+    uint32_t n_steps;       /* simulations done, the base's evaluation counted: number of the next one */
     uint32_t n_simulations; /* done, as options.n_simulations counts them */
-    bool waiting;           /* the youngest node is being evaluated */
+    uint32_t ticket;        /* that the youngest node was asked for under, while waiting */
+    bool waiting;           /* the youngest node has no result yet */
     bool finished, failed;
+    struct cola_speculation *speculation; /* NULL: one chain out at a time, or the search has ended */
 };
 
 extern const struct cola_policy cola_policy_cola, cola_policy_drllm, cola_policy_random,
@@ -78,6 +83,9 @@ const struct cola_policy *cola_policy_find(const char *name); /* NULL: no such p
 
 /* The common back-up: the node's own reward to it and its ancestors. */
 double cola_policy_back_up_plain(struct cola_search *search, uint32_t node);
+
+/* For `copy`: *to, of *to_room items, gets n items of `from` and zeros after them. */
+enum cola_status cola_policy_copy_items(const void *from, size_t n, size_t size, void **to, size_t *to_room);
 
 /* Dr.LLM's early stop: the node's reward exceeds the base's, or the node is right (a reward above 0) and at
  * least 2 layers shorter than the base. */

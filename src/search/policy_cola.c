@@ -54,6 +54,14 @@ static size_t bytes(const struct cola_search *search)
            COLA_CHAIN_MAX(search->n_model_layers) * sizeof *state->child;
 }
 
+static enum cola_status copy(const struct cola_search *from, struct cola_search *to)
+{
+    const struct state *have = from->private;
+    struct state *state = to->private;
+    return cola_policy_copy_items(have->node, have->room, sizeof *have->node, (void **)&state->node,
+                                  &state->room);
+}
+
 /* Q/v + c sqrt(ln V / v) - lambda n / L, in this order of operations (docs/search.md). */
 static double bound(const struct cola_search *search, const struct cola_node *node, double log_simulations)
 {
@@ -151,6 +159,7 @@ const struct cola_policy cola_policy_cola = {
     .source = "arXiv 2507.07996, Algorithm 1; our reading in docs/search.md",
     .create = create,
     .destroy = destroy,
+    .copy = copy,
     .simulate = simulate,
     .back_up = cola_policy_back_up_plain,
     .bytes = bytes,
@@ -161,6 +170,7 @@ const struct cola_policy cola_policy_drllm = {
     .source = "cola's procedure with the early stop of arXiv 2510.12773",
     .create = create,
     .destroy = destroy,
+    .copy = copy,
     .simulate = simulate,
     .back_up = cola_policy_back_up_plain,
     .stop = cola_policy_stop_early,

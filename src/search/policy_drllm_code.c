@@ -54,6 +54,20 @@ static size_t bytes(const struct cola_search *search)
            COLA_CHAIN_MAX(search->n_model_layers) * sizeof *state->child;
 }
 
+static enum cola_status copy(const struct cola_search *from, struct cola_search *to)
+{
+    const struct state *have = from->private;
+    struct state *state = to->private;
+    COLA_TRY(cola_policy_copy_items(have->path, have->n_path, sizeof *have->path, (void **)&state->path,
+                                    &state->path_room));
+    COLA_TRY(cola_policy_copy_items(have->action, have->n_actions, sizeof *have->action,
+                                    (void **)&state->action, &state->action_room));
+    state->n_path = have->n_path;
+    state->n_actions = have->n_actions;
+    state->visited = have->visited;
+    return COLA_OK;
+}
+
 static enum cola_status add_action(struct state *state, struct cola_edit edit)
 {
     COLA_TRY(cola_grow((void **)&state->action, &state->action_room, state->n_actions + 1,
@@ -171,6 +185,7 @@ const struct cola_policy cola_policy_drllm_code = {
     .is_published_code = true,
     .create = create,
     .destroy = destroy,
+    .copy = copy,
     .simulate = simulate,
     .back_up = back_up,
     .stop = cola_policy_stop_early,

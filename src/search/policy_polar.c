@@ -100,6 +100,19 @@ static size_t bytes(const struct cola_search *search)
            L * sizeof *state->occurrences;
 }
 
+static enum cola_status copy(const struct cola_search *from, struct cola_search *to)
+{
+    const struct state *have = from->private;
+    struct state *state = to->private;
+    COLA_TRY(cola_tree_copy(&have->all, &state->all));
+    COLA_TRY(cola_policy_copy_items(have->extra, have->all.n_nodes, sizeof *have->extra,
+                                    (void **)&state->extra, &state->room));
+    state->last_score = have->last_score;
+    state->reached = have->reached;
+    state->evaluates = have->evaluates;
+    return COLA_OK;
+}
+
 static enum cola_status add_node(struct state *state, const struct cola_chain *chain,
                                  const struct cola_edit *edit, uint32_t parent)
 {
@@ -300,6 +313,7 @@ const struct cola_policy cola_policy_polar = {
     .is_published_code = true,
     .create = create,
     .destroy = destroy,
+    .copy = copy,
     .simulate = simulate,
     .back_up = back_up,
     .bytes = bytes,

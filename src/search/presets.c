@@ -114,6 +114,7 @@ enum cola_status cola_search_preset(const char *preset, struct cola_search_optio
     for (size_t i = 0; i < N_PRESETS; i++)
         if (strcmp(presets[i].name, preset) == 0) {
             *options = presets[i].options;
+            options->speculate = 1;
             return COLA_OK;
         }
     return cola_fail(COLA_ERR_USAGE, "search: no preset '%s'; there are %s", preset,

@@ -102,6 +102,26 @@ enum cola_status cola_tree_add(struct cola_tree *tree, const struct cola_chain *
     return COLA_OK;
 }
 
+enum cola_status cola_tree_copy(const struct cola_tree *from, struct cola_tree *to)
+{
+    COLA_TRY(cola_grow((void **)&to->node, &to->node_room, from->n_nodes, sizeof *to->node, "search tree"));
+    COLA_TRY(
+        cola_grow((void **)&to->entry, &to->entry_room, from->n_entries, sizeof *to->entry, "search tree"));
+    if (to->n_slots != from->n_slots) {
+        uint32_t *slot = NULL;
+        COLA_TRY(cola_alloc((void **)&slot, from->n_slots, sizeof *slot, "search tree"));
+        free(to->slot);
+        to->slot = slot;
+        to->n_slots = from->n_slots;
+    }
+    to->n_nodes = from->n_nodes;
+    to->n_entries = from->n_entries;
+    if (from->n_nodes) memcpy(to->node, from->node, from->n_nodes * sizeof *to->node);
+    if (from->n_entries) memcpy(to->entry, from->entry, from->n_entries * sizeof *to->entry);
+    if (from->n_slots) memcpy(to->slot, from->slot, from->n_slots * sizeof *to->slot);
+    return COLA_OK;
+}
+
 void cola_tree_back_up(struct cola_tree *tree, uint32_t node, double reward)
 {
     for (; node != COLA_NO_NODE; node = tree->node[node].parent) {

@@ -42,6 +42,10 @@ struct cola_tree {
 
 void cola_tree_fini(struct cola_tree *tree); /* a zeroed struct is an empty tree */
 
+/* *to becomes equal to *from, in its own memory, of which it keeps what it has. After COLA_ERR_MEMORY it may
+ * be emptied or copied again, nothing else. */
+enum cola_status cola_tree_copy(const struct cola_tree *from, struct cola_tree *to);
+
 /* Appends a node and links it as its parent's youngest child. COLA_ERR_MEMORY leaves the tree as it was. */
 enum cola_status cola_tree_add(struct cola_tree *tree, const struct cola_chain *chain,
                                const struct cola_edit *edit, uint32_t parent, uint32_t *out);
