@@ -29,6 +29,9 @@ static const struct cola_option table[] = {
      "requests in each worker's engine; default: the engine's"},
     {"state-memory", COLA_OPTION_UINT, "MIB", "1024", 0, 1e9, NULL,
      "of each worker, for states that chains of a sample share (letter, loglik); 0: none. Changes no result"},
+    {"speculate", COLA_OPTION_UINT, "W", "1", 1, COLA_SPECULATE_MAX, NULL,
+     "chains of one sample that may be out at once, on guesses: for more workers than samples. Changes no "
+     "result"},
     {"time-limit", COLA_OPTION_REAL, "SECONDS", NULL, 0, 1e9, NULL,
      "from then on no new work: finish what runs, save, exit 75"},
     {"max-skip", COLA_OPTION_UINT, "N", NULL, 1, 255, NULL, "longest block to skip; default: the preset's"},
@@ -85,6 +88,7 @@ static enum cola_status read_policy(const struct cola_options *o, struct search_
     COLA_TRY(cola_search_preset(s->preset, search));
     s->space = cola_options_string(o, "space");
     search->seed = cola_options_uint(o, "seed");
+    search->speculate = (uint32_t)cola_options_uint(o, "speculate");
     search->space = strcmp(s->space, "skip") == 0     ? COLA_SPACE_SKIP
                     : strcmp(s->space, "repeat") == 0 ? COLA_SPACE_REPEAT
                                                       : COLA_SPACE_BOTH;

@@ -141,6 +141,14 @@ static enum cola_status send_request(struct cola_master *m, struct pending *p, u
     return COLA_OK;
 }
 
+/* The search guessed wrong while this waited: it may have a better one to ask for. */
+static enum cola_status drop_request(struct cola_master *m, struct pending *p)
+{
+    uint32_t sample = p->sample;
+    free_pending(m, p);
+    return cola_samples_advance(m, sample);
+}
+
 enum cola_status cola_dispatch_send(struct cola_master *m)
 {
     while (m->n_ready_requests) {
@@ -149,7 +157,10 @@ enum cola_status cola_dispatch_send(struct cola_master *m)
         if (!to) return COLA_OK;
         m->ready_first = (m->ready_first + 1) % m->ready_room;
         m->n_ready_requests--;
-        COLA_TRY(send_request(m, p, to));
+        if (cola_samples_release(m, p->sample, p->ticket))
+            COLA_TRY(drop_request(m, p));
+        else
+            COLA_TRY(send_request(m, p, to));
     }
     return COLA_OK;
 }
@@ -213,7 +224,7 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
     m->worker[from].n_out--;
     m->n_out--;
     count_result(m, &m->worker[from], result);
-    COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, &p->chain, result));
+    COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, result));
     uint32_t sample = p->sample;
     free_pending(m, p);
     return cola_samples_advance(m, sample);

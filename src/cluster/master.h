@@ -25,6 +25,8 @@ struct sample_state {
     uint32_t owner;   /* the worker that has its states, 0: none yet */
     uint32_t *holder; /* [n_holders] workers that were sent its tokens */
     size_t n_holders, holder_room;
+    uint32_t n_out;    /* requests queued or sent, no result yet */
+    uint32_t n_nodes;  /* of its tree that are counted */
     bool base_right;   /* the base chain reached the target ... */
     bool edited_right; /* ... or another chain did */
 };
@@ -41,6 +43,7 @@ struct counts {
     uint32_t n_begun, n_finished;   /* samples; they begin in ascending order */
     uint32_t n_base_right, n_found; /* samples whose target the base chain, any chain reached */
     uint64_t n_new, n_known;        /* evaluations told: by workers now, from the record */
+    uint64_t n_nodes; /* of them in trees; the others were guessed in vain, or not yet in turn */
     uint64_t layers_asked, layers_executed;
 };
 
@@ -88,10 +91,14 @@ enum cola_status cola_handshake_record(struct cola_master *m);
 
 /* samples.c */
 enum cola_status cola_samples_begin(struct cola_master *m); /* the next one; n_begun < n_samples */
-/* Judges a result and tells it to the sample's search; fails where judging does. */
+/* The result of a request: judged and told to the sample's search, or dropped if that is done; fails where
+ * judging does. */
 enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
-                                   const struct cola_chain *chain, const struct cola_result *result);
-/* Asks until something must be evaluated (queued with cola_dispatch_queue), or the search is done. */
+                                   const struct cola_result *result);
+/* Before a request is sent: true if its search can do without. Then it is over, and cola_samples_advance is
+ * due. */
+bool cola_samples_release(struct cola_master *m, uint32_t sample, uint32_t ticket);
+/* Asks until nothing more may be evaluated now (queued with cola_dispatch_queue), or the search is done. */
 enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample);
 uint32_t cola_samples_row(const struct cola_master *m, uint32_t sample); /* of tasks.h5 */
 struct cola_text cola_samples_id(const struct cola_master *m, uint32_t sample);

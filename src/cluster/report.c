@@ -21,7 +21,7 @@ void cola_report_line(struct cola_master *m, const char *format, ...)
 }
 
 /* Seconds left if every simulation that is left takes an evaluation and they go on at the mean rate: a bit
- * too long, because late simulations find their chain known. */
+ * too long, because late simulations find their chain known. Of the evaluations only those in trees count. */
 static double seconds_left(const struct cola_master *m, double elapsed_s)
 {
     const struct counts *c = &m->counts;
@@ -29,7 +29,8 @@ static double seconds_left(const struct cola_master *m, double elapsed_s)
     double left = (double)(m->options->n_samples - c->n_begun) * each;
     for (uint32_t i = 0; i < c->n_begun; i++)
         if (!m->finished[i]) left += each - cola_search_n_simulations(m->search[i]);
-    return c->n_new ? left * elapsed_s / (double)c->n_new : -1;
+    double used = (double)c->n_new * (double)c->n_nodes / (double)(c->n_new + c->n_known);
+    return c->n_new && c->n_nodes ? left * elapsed_s / used : -1;
 }
 
 void cola_report_progress(struct cola_master *m)
@@ -56,6 +57,16 @@ static void report_workers(struct cola_master *m)
     }
 }
 
+static void report_speculation(struct cola_master *m)
+{
+    const struct counts *c = &m->counts;
+    uint64_t n = c->n_new + c->n_known, n_vain = n - c->n_nodes;
+    if (m->options->search.speculate <= 1) return;
+    cola_report_line(m, "  of them %llu (%.1f %%) are in no tree: guessed in vain with --speculate %u",
+                     (unsigned long long)n_vain, n ? 100.0 * (double)n_vain / (double)n : 0.0,
+                     m->options->search.speculate);
+}
+
 static const char *looked_for(const struct cola_master *m)
 {
     if (!m->options->control) return "the right answer";
@@ -72,6 +83,7 @@ void cola_report_summary(struct cola_master *m)
     cola_report_line(m, "%u of %u samples done, %llu evaluations: %llu new, %llu known before", c->n_finished,
                      m->options->n_samples, (unsigned long long)(c->n_new + c->n_known),
                      (unsigned long long)c->n_new, (unsigned long long)c->n_known);
+    report_speculation(m);
     cola_report_line(
         m, "%s (%.1f s) of search: %.1f chains/s, %.0f layers/s asked, %.0f executed (%.1f %% shared)", took,
         elapsed_s, (double)c->n_new * per_s, (double)c->layers_asked * per_s,

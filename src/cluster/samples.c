@@ -2,7 +2,8 @@
  *
  * Everything that decides a sample's outcome is here and is the sample's own: its search, its target, the
  * results told to it. A result that the record knows is told at once, so a resumed run replays its trees
- * without the workers. Knows nothing of who evaluates. */
+ * without the workers. With --speculate a sample has several requests out, and some of them may be in vain:
+ * they are journalled like all others, but no tree has them. Knows nothing of who evaluates. */
 #include <assert.h>
 
 #include "cluster/master.h"
@@ -27,20 +28,27 @@ static bool is_base(const struct cola_chain *chain, uint32_t n_layers)
     return true;
 }
 
-static void note_found(struct cola_master *m, uint32_t sample, const struct cola_chain *chain)
+/* Counts what the chains that have come into the tree found. Guesses that no tree took count nothing. */
+static void note_nodes(struct cola_master *m, uint32_t sample)
 {
     struct sample_state *s = &m->sample[sample];
-    bool base = is_base(chain, m->n_layers);
-    if (!s->base_right && !s->edited_right) m->counts.n_found++;
-    if (base && !s->base_right) m->counts.n_base_right++;
-    if (base)
-        s->base_right = true;
-    else
-        s->edited_right = true;
+    for (; s->n_nodes < cola_search_n_nodes(m->search[sample]); s->n_nodes++) {
+        struct cola_node_view node;
+        cola_search_node(m->search[sample], s->n_nodes, &node);
+        m->counts.n_nodes++;
+        if (!(node.reward > 0)) continue;
+        bool base = is_base(&node.chain, m->n_layers);
+        if (!s->base_right && !s->edited_right) m->counts.n_found++;
+        if (base && !s->base_right) m->counts.n_base_right++;
+        if (base)
+            s->base_right = true;
+        else
+            s->edited_right = true;
+    }
 }
 
-enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
-                                   const struct cola_chain *chain, const struct cola_result *result)
+static enum cola_status judge_and_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                       const struct cola_result *result)
 {
     const struct cola_master_options *o = m->options;
     struct cola_judgement j;
@@ -50,11 +58,34 @@ enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint3
         struct cola_text id = cola_samples_id(m, sample);
         return cola_fail_in(status, "sample %.*s", (int)id.n_bytes, id.bytes);
     }
-    if (j.verdict.reward > 0) note_found(m, sample, chain);
     double since_s = cola_clock_thread_s();
     cola_search_tell(m->search[sample], ticket, &j.verdict);
     m->tree_cpu_s += cola_clock_thread_s() - since_s;
     return COLA_OK;
+}
+
+/* The workers may drop the sample once the last request for it is back: a search may be done before its
+ * guesses are. */
+static enum cola_status forget_if_idle(struct cola_master *m, uint32_t sample)
+{
+    return m->finished[sample] && m->sample[sample].n_out == 0 ? cola_dispatch_forget(m, sample) : COLA_OK;
+}
+
+enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
+                                   const struct cola_result *result)
+{
+    m->sample[sample].n_out--;
+    if (m->finished[sample]) return forget_if_idle(m, sample);
+    COLA_TRY(judge_and_tell(m, sample, ticket, result));
+    note_nodes(m, sample);
+    return COLA_OK;
+}
+
+bool cola_samples_release(struct cola_master *m, uint32_t sample, uint32_t ticket)
+{
+    if (!cola_search_release(m->search[sample], ticket)) return false;
+    m->sample[sample].n_out--;
+    return true;
 }
 
 static enum cola_status finish(struct cola_master *m, uint32_t sample)
@@ -69,10 +100,10 @@ static enum cola_status finish(struct cola_master *m, uint32_t sample)
     m->counts.n_finished++;
     m->dirty = m->sample_ended = true;
     COLA_TRY(cola_record_finished(m->record, cola_samples_row(m, sample), cola_search_n_simulations(search)));
-    return cola_dispatch_forget(m, sample);
+    return forget_if_idle(m, sample);
 }
 
-enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
+static enum cola_status ask(struct cola_master *m, uint32_t sample)
 {
     struct cola_search *search = m->search[sample];
     for (;;) {
@@ -80,17 +111,26 @@ enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
         struct cola_chain chain;
         struct cola_result result;
         double since_s = cola_clock_thread_s();
-        enum cola_ask ask = cola_search_ask(search, &ticket, &chain);
+        enum cola_ask asked = cola_search_ask(search, &ticket, &chain);
         m->tree_cpu_s += cola_clock_thread_s() - since_s;
-        if (ask == COLA_ASK_WAIT) return COLA_OK;
-        if (ask == COLA_ASK_DONE) return finish(m, sample);
+        if (asked == COLA_ASK_WAIT) return COLA_OK;
+        if (asked == COLA_ASK_DONE) return finish(m, sample);
         if (cola_record_known(m->record, cola_samples_row(m, sample), &chain, &result)) {
             m->counts.n_known++;
-            COLA_TRY(cola_samples_tell(m, sample, ticket, &chain, &result));
+            COLA_TRY(judge_and_tell(m, sample, ticket, &result));
         } else {
             COLA_TRY(cola_dispatch_queue(m, sample, ticket, &chain));
+            m->sample[sample].n_out++;
         }
     }
+}
+
+enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
+{
+    if (m->finished[sample]) return COLA_OK;
+    enum cola_status status = ask(m, sample);
+    note_nodes(m, sample);
+    return status;
 }
 
 enum cola_status cola_samples_begin(struct cola_master *m)
