@@ -15,7 +15,8 @@ enum cola_stream {                              /* independent uses of one (seed
                    COLA_STREAM_SEARCH = 1,      /* the draws of a search policy, in order */
                    COLA_STREAM_CONTROL = 2,     /* the wrong answer that the control asks for */
                    COLA_STREAM_PERMUTATION = 3, /* keys of the edit permutations, draw = node */
-                   COLA_STREAM_SYNTHETIC = 4    /* the synthetic evaluator's landscape */
+                   COLA_STREAM_SYNTHETIC = 4,   /* the synthetic evaluator's landscape */
+                   COLA_STREAM_BENCH = 5        /* tokens and chains that a measurement draws */
 };
 
 struct cola_random {
