@@ -1,12 +1,13 @@
 /* plan.c - which layer goes next: the one most rows wait for, so that its weights are read once for all of
- * them; the head counts as one more layer. But a job that has waited for MAX_WAIT_LAYERS x L steps goes
- * first, so none starves while others keep coming. The choice changes speed only: a row's bits do not depend
- * on its batch. */
+ * them; the head counts as one more layer, its rows at a fraction: its weights are several layers', so it
+ * waits for more rows. But a job that has waited for MAX_WAIT_LAYERS x L steps goes first, so none starves
+ * while others keep coming. The choice changes speed only: a row's bits do not depend on its batch. (Other
+ * choices, simulated on the chains of `cola` with 40 samples in flight: docs/PERFORMANCE.md.) */
 #include <string.h>
 
 #include "engine/state.h"
 
-enum { MAX_WAIT_LAYERS = 2 };
+enum { MAX_WAIT_LAYERS = 4, HEAD_FRACTION = 2 };
 
 static uint32_t layer_of(const struct cola_engine *e, const struct job *job)
 {
@@ -25,6 +26,7 @@ static uint32_t choose(struct cola_engine *e)
         if (!oldest || job->waiting_since < oldest->waiting_since) oldest = job;
     }
     if (e->step - oldest->waiting_since > (uint64_t)MAX_WAIT_LAYERS * n_layers) return layer_of(e, oldest);
+    if (e->layer_rows[n_layers] > 1) e->layer_rows[n_layers] /= HEAD_FRACTION;
     for (uint32_t l = 1; l <= n_layers; l++)
         if (e->layer_rows[l] > e->layer_rows[best]) best = l;
     return best;

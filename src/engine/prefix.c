@@ -19,7 +19,7 @@ static void drop_state(struct cola_engine *e, struct cola_prefix_tree *tree, str
 {
     cola_memory_release(e, node->hidden, hidden_floats(e, tree));
     node->hidden = NULL;
-    for (int i = 0; i < COLA_STRIDE; i++) {
+    for (uint32_t i = 0; i < tree->stride; i++) {
         cola_keys_drop(e, node->keys[i]);
         node->keys[i] = NULL;
     }
@@ -80,7 +80,7 @@ static struct cola_prefix_tree *find_tree(struct cola_prefixes *p, uint32_t samp
 static uint32_t find_child(const struct cola_prefix_tree *tree, uint32_t node, const cola_layer *layer)
 {
     uint32_t child = tree->node[node].first_child;
-    while (child && memcmp(tree->node[child].block.layer, layer, sizeof tree->node[child].block.layer) != 0)
+    while (child && memcmp(tree->node[child].layer, layer, tree->stride * sizeof *layer) != 0)
         child = tree->node[child].next_sibling;
     return child;
 }
@@ -90,11 +90,28 @@ static enum cola_status add_child(struct cola_prefix_tree *tree, uint32_t node, 
 {
     COLA_TRY(cola_grow((void **)&tree->node, &tree->room, tree->n_nodes + 1, sizeof *tree->node, "prefixes"));
     struct cola_prefix_node *child = &tree->node[tree->n_nodes];
-    memcpy(child->block.layer, layer, sizeof child->block.layer);
+    memcpy(child->layer, layer, tree->stride * sizeof *layer);
     child->next_sibling = tree->node[node].first_child;
     tree->node[node].first_child = (uint32_t)tree->n_nodes;
     *out = (uint32_t)tree->n_nodes++;
     return COLA_OK;
+}
+
+/* The stride that shares most within a sample's share of the budget, if all requests were of different
+ * samples. How many states of stride 1 and 2 it must hold for that: simulated on searches of preset cola
+ * (docs/PERFORMANCE.md, "Sharing prefixes"). */
+static void choose_stride(const struct cola_engine *e, struct cola_prefix_tree *tree, uint64_t key_bytes)
+{
+    static const struct {
+        uint32_t stride, n_states;
+    } least[] = {{1, 1200}, {2, 220}, {COLA_STRIDE_MAX, 0}};
+    size_t n_samples = e->prefixes.n_trees < e->max_requests ? e->max_requests : e->prefixes.n_trees + 1;
+    uint64_t share = budget(e) / n_samples;
+    for (int i = 0; i < 3; i++) {
+        tree->stride = least[i].stride;
+        tree->state_bytes = hidden_floats(e, tree) * sizeof(float) + tree->stride * key_bytes;
+        if (share / tree->state_bytes >= least[i].n_states) return;
+    }
 }
 
 static enum cola_status open_tree(struct cola_engine *e, const struct job *job, struct cola_prefix_tree **out)
@@ -104,8 +121,7 @@ static enum cola_status open_tree(struct cola_engine *e, const struct job *job, 
     if (*out) return COLA_OK;
     COLA_TRY(cola_grow((void **)&p->tree, &p->room, p->n_trees + 1, sizeof *p->tree, "prefixes"));
     struct cola_prefix_tree tree = {.sample = job->sample->index, .n_nodes = 1, .n_rows = job->n_rows};
-    tree.state_bytes = hidden_floats(e, &tree) * sizeof(float);
-    if (job->token) tree.state_bytes += COLA_STRIDE * cola_keys_bytes(e, job->n_rows);
+    choose_stride(e, &tree, job->token ? cola_keys_bytes(e, job->n_rows) : 0);
     COLA_TRY(cola_grow((void **)&tree.node, &tree.room, 1, sizeof *tree.node, "prefixes"));
     p->tree[p->n_trees] = tree;
     *out = &p->tree[p->n_trees++];
@@ -118,7 +134,7 @@ static enum cola_status reach(struct cola_engine *e, struct cola_prefix_tree *tr
 {
     uint32_t node = 0;
     e->prefixes.clock++;
-    for (uint32_t at = 0; at < n; at += COLA_STRIDE) {
+    for (uint32_t at = 0; at < n; at += tree->stride) {
         uint32_t child = find_child(tree, node, chain + at);
         if (!child) COLA_TRY(add_child(tree, node, chain + at, &child));
         node = child;
@@ -136,12 +152,12 @@ static uint32_t find_state(const struct cola_prefix_tree *tree, const struct job
 {
     uint32_t node = 0, best = 0;
     *at = 0;
-    for (uint32_t depth = 0; depth + COLA_STRIDE <= job->n_layers; depth += COLA_STRIDE) {
+    for (uint32_t depth = 0; depth + tree->stride <= job->n_layers; depth += tree->stride) {
         node = find_child(tree, node, job->chain + depth);
         if (!node || (job->token && !tree->node[node].hidden)) break;
         if (!tree->node[node].hidden) continue;
         best = node;
-        *at = depth + COLA_STRIDE;
+        *at = depth + tree->stride;
     }
     return best;
 }
@@ -151,11 +167,11 @@ static void pass_states(struct cola_engine *e, struct cola_prefix_tree *tree, st
 {
     uint32_t node = 0;
     e->prefixes.clock++;
-    for (uint32_t depth = 0; depth < job->at; depth += COLA_STRIDE) {
+    for (uint32_t depth = 0; depth < job->at; depth += tree->stride) {
         node = find_child(tree, node, job->chain + depth);
         tree->node[node].used = e->prefixes.clock;
-        for (int i = 0; job->token && i < COLA_STRIDE; i++)
-            job->keys[depth + (uint32_t)i] = cola_keys_hold(tree->node[node].keys[i]);
+        for (uint32_t i = 0; job->token && i < tree->stride; i++)
+            job->keys[depth + i] = cola_keys_hold(tree->node[node].keys[i]);
     }
 }
 
@@ -176,14 +192,15 @@ enum cola_status cola_prefix_store(struct cola_engine *e, const struct job *job)
     struct cola_prefixes *p = &e->prefixes;
     struct cola_prefix_tree *tree;
     uint32_t at;
-    if (!p->limit_bytes || job->n_tokens || job->at % COLA_STRIDE || job->at == job->n_layers) return COLA_OK;
+    if (!p->limit_bytes || job->n_tokens || job->at == job->n_layers) return COLA_OK;
     COLA_TRY(open_tree(e, job, &tree));
+    if (job->at % tree->stride) return COLA_OK;
     COLA_TRY(reach(e, tree, job->chain, job->at, &at));
     if (tree->node[at].hidden || !make_room(e, tree)) return COLA_OK;
     struct cola_prefix_node *node = &tree->node[at];
     COLA_TRY(cola_memory_allocate(e, hidden_floats(e, tree), "prefix states", &node->hidden));
-    for (uint32_t i = 0; job->token && i < COLA_STRIDE; i++)
-        node->keys[i] = cola_keys_hold(job->keys[job->at - COLA_STRIDE + i]);
+    for (uint32_t i = 0; job->token && i < tree->stride; i++)
+        node->keys[i] = cola_keys_hold(job->keys[job->at - tree->stride + i]);
     tree->held_bytes += tree->state_bytes;
     p->held_bytes += tree->state_bytes;
     if (p->held_bytes > p->most_bytes) p->most_bytes = p->held_bytes;

@@ -1,6 +1,6 @@
 /* prefix.h - states that chains of one sample share: a trie of chain prefixes a sample, with the packed
- * hidden rows after every COLA_STRIDE-th position, so that a chain that begins like an earlier one starts
- * where they part. For a generating job a state also holds the prompt's keys of its COLA_STRIDE positions,
+ * hidden rows after every stride-th position, so that a chain that begins like an earlier one starts
+ * where they part. For a generating job a state also holds the prompt's keys of its stride positions,
  * which decoding will read.
  *
  * A state is a function of (model, sample, prefix) alone, so sharing changes no bit. Memory is bounded: a
@@ -18,24 +18,18 @@
 #include "cola/status.h"
 #include "engine/keys.h"
 
-enum {
-    COLA_STRIDE = 4
-}; /* nearly all of the reuse of stride 1 at a quarter of the memory (DESIGN section 5) */
-
-struct cola_prefix_block { /* an edge of the trie: the next COLA_STRIDE layers */
-    cola_layer layer[COLA_STRIDE];
-};
+enum { COLA_STRIDE_MAX = 4 };
 
 struct cola_prefix_node {
-    struct cola_prefix_block block;
-    uint32_t first_child, next_sibling;         /* 0: none; node 0 is the root */
-    float *hidden;                              /* device [n_rows, D]; NULL: no state, or dropped */
-    struct cola_stored_keys *keys[COLA_STRIDE]; /* of a state for generating; else NULL */
-    uint64_t used;                              /* when last stored or passed, by the tries' own count */
+    cola_layer layer[COLA_STRIDE_MAX];              /* its edge: the next `stride` layers */
+    uint32_t first_child, next_sibling;             /* 0: none; node 0 is the root */
+    float *hidden;                                  /* device [n_rows, D]; NULL: no state, or dropped */
+    struct cola_stored_keys *keys[COLA_STRIDE_MAX]; /* [stride] of a state for generating; else NULL */
+    uint64_t used;                                  /* when last stored or passed, by the tries' own count */
 };
 
 struct cola_prefix_tree { /* of one sample */
-    uint32_t sample, n_rows;
+    uint32_t sample, n_rows, stride;
     struct cola_prefix_node *node; /* [n_nodes] */
     size_t n_nodes, room;
     uint64_t state_bytes, held_bytes; /* of one state, its keys included; of all */
