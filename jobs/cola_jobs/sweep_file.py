@@ -4,6 +4,7 @@ Everything the file says is checked here. What comes out are runs: each one sear
 the options of `cola search` and of sbatch that belong to it. Knows no results and no jobs that run.
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ SEARCH_KEYS = frozenset(
         "metric",
         "in-flight",
         "state-memory",
+        "speculate",
         "max-skip",
         "max-block",
         "max-times",
@@ -37,6 +39,7 @@ SEARCH_KEYS = frozenset(
         "backend",
         "isa",
         "dtype",
+        "bf16-products",
         "threads",
     }
 )
@@ -144,6 +147,11 @@ class Sweep:
     runs: list[Run] = field(default_factory=list)
 
 
+def _from(base: Path, path: str | Path) -> Path:
+    """Absolute; symbolic links stay as they are, for what they point to may change."""
+    return Path(os.path.abspath(base / path))
+
+
 def _table(where: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise JobError(f"{where}: expected a table")
@@ -226,7 +234,7 @@ def _slurm(where: str, base: Path, tables: list[Mapping[str, Any]]) -> Slurm:
             f"{where}: slurm.launch is none, which has one worker, but workers is {own['workers']}"
         )
     if own.get("setup"):
-        own["setup"] = str((base / own["setup"]).resolve())
+        own["setup"] = str(_from(base, own["setup"]))
     sites = {key: merged[key] for key in ("partition", "account", "qos") if key in merged}
     return Slurm(
         **own,
@@ -264,7 +272,7 @@ class _Reader:
             raise JobError(f"{path}: cannot be read: {error.strerror}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise JobError(f"{path}: {error}") from error
-        self.path, self.base = path, path.resolve().parent
+        self.path, self.base = path, _from(Path.cwd(), path).parent
         known = {"name": str, "directory": str, "logs": str, "cola": str, "memo": bool, "spaces": list}
         tables = ("slurm", "search", "models", "benchmarks", "presets")
         _check(str(path), self.content, known | {"controls": list} | dict.fromkeys(tables, dict))
@@ -277,14 +285,14 @@ class _Reader:
         name = self.content.get("name", self.path.stem)
         if not NAME.fullmatch(name):
             raise JobError(f"{self.path}: name is {name!r}: letters, digits, '.', '_' and '-'")
-        directory = (self.base / self.content.get("directory", name)).resolve()
+        directory = _from(self.base, self.content.get("directory", name))
         cola = self.content.get("cola")
         out = Sweep(
             path=self.path,
             name=name,
             directory=directory,
             logs=directory / self.content.get("logs", "logs"),
-            cola=(self.base / cola).resolve() if cola else ROOT / "build" / "release" / "cola",
+            cola=_from(self.base, cola) if cola else ROOT / "build" / "release" / "cola",
         )
         for model in self.models:
             for benchmark in self.benchmarks:
@@ -309,15 +317,13 @@ class _Reader:
         if "rows" not in options:
             raise JobError(f"{where}: rows is missing")
         options = {"task": benchmark} | options
-        rows = [
-            row if str(row).startswith("hf:") else (self.base / str(row)).resolve() for row in options["rows"]
-        ]
+        rows = [row if str(row).startswith("hf:") else _from(self.base, str(row)) for row in options["rows"]]
         options["rows"] = rows
         if str(options["task"]).endswith(".toml"):
-            options["task"] = str((self.base / options["task"]).resolve())
+            options["task"] = str(_from(self.base, options["task"]))
         return Tasks(
             id=f"{model}/{benchmark}",
-            model=(self.base / table["path"]).resolve(),
+            model=_from(self.base, table["path"]),
             path=directory / model / benchmark / "tasks.h5",
             options=_words(where, options),
             limit=options.get("limit"),

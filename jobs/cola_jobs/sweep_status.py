@@ -1,6 +1,7 @@
 """The table of `sweep.py status`: one line a run, then what failed, with the last lines of its log."""
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from cola_jobs.sweep_file import Tasks
 from cola_jobs.sweep_slurm import NEVER
 
 TAIL_BYTES = 8192
+DIGITS = re.compile(r"[0-9]+")
 
 
 @dataclass
@@ -72,8 +74,8 @@ def _merge_words(facts: Facts, queue: Queue, comment: str) -> str:
 
 
 def _failures(facts: Facts, queue: Queue, comment: str) -> list[str]:
-    """Shards that died, those with the same last words together."""
-    groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    """Shards that died; those whose last words differ only in numbers, such as the time, together."""
+    groups: dict[tuple[str, ...], list[tuple[int, str, list[str]]]] = {}
     for i, where in enumerate(facts.where):
         if where != DEAD:
             continue
@@ -86,10 +88,11 @@ def _failures(facts: Facts, queue: Queue, comment: str) -> list[str]:
             state = "never starts: what it waits for failed"
         words = tail(job.log_of(i))
         words = [w for w in words if not w.startswith("no log")] if line and line.reason == NEVER else words
-        groups.setdefault(tuple(words), []).append((i, f"job {job.task_id(i)}, {state}, {job.log_of(i)}"))
+        key = tuple(DIGITS.sub("#", word) for word in words)
+        groups.setdefault(key, []).append((i, f"job {job.task_id(i)}, {state}, {job.log_of(i)}", words))
     lines = []
-    for words, members in groups.items():
-        shard, what = members[0]
+    for members in groups.values():
+        shard, what, words = members[0]
         others = f" (and {len(members) - 1} shards more that end alike)" if len(members) > 1 else ""
         lines.append(f"{facts.run.id}: shard {shard} of {facts.run.slurm.shards} is dead: {what}{others}")
         lines += [f"    {word}" for word in words]
@@ -200,5 +203,5 @@ def report(lines: list[Line], queue: Queue) -> str:
         parts.append(f"(nothing is known of jobs: {queue.why})")
     failures = [text for line in lines for text in line.failures]
     if failures:
-        parts.append("\nfailures:\n" + "\n".join(failures))
+        parts.append("\nstopped or failed:\n" + "\n".join(failures))
     return "\n".join(parts)

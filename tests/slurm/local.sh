@@ -8,7 +8,7 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 verb=${1:-} dir=${2:-}
-cpus=4 # of the node, whatever the machine has
+cpus=8 # of the node, whatever the machine has
 
 cannot() {
     echo "skipped: $*"

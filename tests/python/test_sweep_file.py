@@ -1,0 +1,175 @@
+"""Sweep files: what runs they make, what is refused with which words; and journals as status counts them."""
+
+import re
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cola_jobs import sweep_file, sweep_results, sweep_status, sweep_submit
+from cola_jobs.progress import JobError
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = """
+[search]
+simulations = 10
+[models.m]
+path = "m"
+[benchmarks.b]
+rows = ["rows.jsonl"]
+[presets.cola]
+"""
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        path = tmp_path / "s.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_runs_are_a_product(write: Write) -> None:
+    text = 'spaces = ["both", "skip"]\ncontrols = ["wrong-answer", "none"]\n' + GOOD
+    text += '[presets.random]\nspaces = ["both"]\ncontrols = ["none"]\nsimulations = 20\nmax_skip = 2\n'
+    runs = {run.id: run for run in sweep_file.load(write(text)).runs}
+    assert list(runs) == [
+        "m/b/cola-both",
+        "m/b/cola-both-wrong-answer",
+        "m/b/cola-skip",
+        "m/b/cola-skip-wrong-answer",
+        "m/b/random-both",
+    ]
+    assert runs["m/b/random-both"].simulations == 20
+    assert "--max-skip 2" in " ".join(runs["m/b/random-both"].options)
+    assert all(run.memo is None for run in runs.values())
+
+
+def test_later_tables_change_earlier_ones(write: Write) -> None:
+    text = GOOD.replace("[presets.cola]", "search.metric = 'acc_norm'\nslurm.time = '9:00'\n[presets.cola]\n")
+    text += "preset = 'random'\nslurm.shards = 3\n"
+    text += "[slurm]\nshards = 2\ntime = '1:00'\nexclusive = true\nmem = ''\n"
+    (run,) = sweep_file.load(write(text)).runs
+    assert run.slurm.shards == 3 and run.slurm.sbatch == ("--time=9:00", "--exclusive")
+    assert "--metric acc_norm" in " ".join(run.options) and "--preset random" in " ".join(run.options)
+    assert run.shard_path(1).name == "cola-both-1-of-3.h5"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("simulations = 10", "", "simulations is None: a sweep says how many"),
+        ("simulations = 10", "simulations = 10\nresume = true", "unknown option resume of cola search"),
+        ("[models.m]\npath = 'm'".replace("'", '"'), "", "models: none is there"),
+        ('path = "m"', "", "models.m: path is missing"),
+        ('path = "m"', 'path = "m"\ndtype = "f32"', "models.m: unknown key dtype"),
+        ('rows = ["rows.jsonl"]', "", "benchmarks.b: rows is missing"),
+        ('rows = ["rows.jsonl"]', 'rows = "rows.jsonl"', "rows is 'rows.jsonl', expected a list"),
+        ("[presets.cola]", '[presets."a/b"]', "a name has letters, digits"),
+        ("[presets.cola]", '[presets.cola]\nspaces = ["all"]', "spaces is ['all'], expected a list of both"),
+        ("[search]", "[slurm]\nshards = 0\n[search]", "slurm.shards is 0, expected 1 or more"),
+        ("[search]", "[slurm]\narray = '0-3'\n[search]", "array is the sweep's own option of sbatch"),
+        ("[search]", "[slurm]\nlaunch = 'ssh'\n[search]", "slurm.launch is 'ssh'"),
+        (
+            "[search]",
+            "[slurm]\nlaunch = 'none'\nworkers = 2\n[search]",
+            "launch is none, which has one worker",
+        ),
+        ("[search]", "[serach]\n[search]", "unknown key serach"),
+        ("[search]", "[search", "s.toml: "),
+    ],
+)
+def test_what_is_wrong_is_named(write: Write, old: str, new: str, words: str) -> None:
+    assert old in GOOD
+    with pytest.raises(JobError, match=re.escape(words)):
+        sweep_file.load(write(GOOD.replace(old, new)))
+
+
+def test_two_runs_of_one_name_are_refused(write: Write) -> None:
+    text = 'controls = ["none", "wrong-answer"]\n' + GOOD
+    text += "[presets.cola-both]\n[presets.cola-both-wrong-answer]\n"
+    assert sweep_file.load(write(text))
+    text += '[presets."x"]\n[presets."x-both"]\nspaces=["both"]\n'
+    assert len({run.id for run in sweep_file.load(write(text)).runs}) == 10
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match="cannot be read: No such file"):
+        sweep_file.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs" / "sweeps").glob("*.toml")), ids=lambda p: p.name)
+def test_examples_load(path: Path) -> None:
+    sweep = sweep_file.load(path)
+    assert sweep.runs
+    for tasks in sweep.tasks:
+        rows = tasks.options[tasks.options.index("--rows") + 1]
+        assert rows.startswith("hf:") or Path(rows).exists()
+
+
+def test_options_are_those_of_cola_search() -> None:
+    """What a sweep may set, and what it sets itself, are together the option tables of the program."""
+    sources = [ROOT / "src" / "cli" / name for name in ("search_setup_hdf5.c", "engine_options.h")]
+    tables = "".join(path.read_text() for path in sources)
+    options = set(re.findall(r'\{"([a-z0-9-]+)",\s*(?:\\\s*)?COLA_OPTION_', tables))
+    own = {"model", "out", "resume", "space", "samples", "shard", "control", "memo", "time-limit", "quiet"}
+    assert options == own | sweep_file.SEARCH_KEYS, "new options need a place in jobs/cola_jobs/sweep_file.py"
+
+
+def test_ranges() -> None:
+    assert sweep_submit.ranges([5, 0, 1, 2, 7, 8]) == "0-2,5,7-8"
+
+
+def test_shards_have_the_rows_of_cola_search() -> None:
+    """rows n*i/N .. n*(i+1)/N, as src/cli/search_setup_hdf5.c cuts them."""
+    assert [sweep_status.shard_rows(10, i, 4) for i in range(4)] == [2, 3, 2, 3]
+
+
+def record(kind: int, sequence: int, payload: bytes) -> bytes:
+    body = struct.pack("<BQ", kind, sequence) + payload
+    return struct.pack("<III", len(body), 0, 0) + body
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<I", len(value)) + value.encode()
+
+
+def test_a_journal_is_counted(tmp_path: Path) -> None:
+    session = struct.pack("<III", 0, 7, 2) + b"\0" + text("seed") + text("0")
+    session += b"\2" + text("started") + text("2026-01-31T12:00:00Z")
+    records = [record(1, 1, session), record(3, 2, b"x" * 30), record(4, 3, struct.pack("<II", 5, 10))]
+    records += [
+        record(1, 4, session),
+        record(2, 5, b"y" * 9),
+        record(3, 6, b"x" * 30),
+        record(3, 7, b"x" * 30),
+    ]
+    path = tmp_path / "j"
+    path.write_bytes(b"cola-journal\1\0\0\0" + b"".join(records) + record(3, 8, b"z" * 30)[:-1])
+    counts = sweep_results.read_journal(path)
+    assert (counts.n_evaluated, counts.n_new, counts.n_finished, counts.n_samples) == (3, 2, 1, 7)
+    assert counts.started == "2026-01-31T12:00:00Z"
+    path.write_bytes(b"")
+    assert sweep_results.read_journal(path).n_evaluated == 0
+
+
+def test_a_real_journal_and_its_run_agree(program: Path, tmp_path: Path) -> None:
+    make_tasks = program.parent / "tests" / "mpi" / "make_tasks"
+    if not make_tasks.exists():
+        pytest.skip("make_tasks is not built")
+    tasks, out = tmp_path / "t.h5", tmp_path / "r.h5"
+    subprocess.run([make_tasks, tasks, "loglik", "5", "320", "1"], check=True)
+    model = ROOT / "tests" / "data" / "models" / "llama_gqa_tied"
+    command = [program, "search", tasks, "--model", model, "--out", out, "--simulations", "6", "--quiet"]
+    subprocess.run(command, check=True)
+    shard = sweep_results.read(program, out)
+    assert shard.complete and shard.n_finished == 5 and shard.n_samples == 5 and shard.found[1] == 5
+    journal = sweep_results.read_journal(tmp_path / "r.h5.journal")
+    assert (journal.n_finished, journal.n_evaluated) == (5, shard.n_evaluated)
+    out.unlink()  # as before the first fold
+    shard = sweep_results.read(program, out)
+    assert not shard.complete and shard.n_finished == 5 and shard.n_evaluated == journal.n_evaluated
