@@ -28,7 +28,7 @@
 /* Engines of one machine that load the same model in the same way may hold one copy of its weights. */
 struct cola_weight_sharing {
     uint64_t key;           /* equal for those that share; 0: nobody does */
-    uint32_t rank, n_ranks; /* of this engine among them; rank 0 packs the weights for all */
+    uint32_t rank, n_ranks; /* of this engine on its machine; rank 0 packs the weights for all */
 };
 
 struct cola_engine_options {
@@ -45,6 +45,9 @@ struct cola_engine_options {
      * of equal index must then be the same sample, until cola_engine_forget. Changes no bit. */
     uint64_t state_bytes;
     struct cola_weight_sharing sharing; /* {0}: this engine has its own copy of the weights */
+    /* Where memory_bytes is 0: of all sharing.n_ranks engines of this machine together, which divide it
+     * evenly but for weights that they share, which count once. 0: no bound. */
+    uint64_t machine_memory_bytes;
 };
 
 struct cola_request {
@@ -58,13 +61,15 @@ struct cola_engine_info {
     char device[64];         /* "avx512, 2 threads" */
     char numerics_id[32];    /* "f32-1" */
     uint64_t weight_bytes;   /* held by the back end */
-    bool weights_are_shared; /* with other engines of this machine */
+    bool weights_are_shared; /* with other engines of this machine ... */
+    bool weights_were_here;  /* ... one of which packed them */
     uint64_t memory_bytes;   /* the bound; 0: none */
     uint64_t batch_bytes;    /* buffers of one batch */
     uint32_t max_rows;       /* of one batch; fewer than asked for where memory is short */
     uint32_t max_requests;
 };
 
+    uint64_t state_bytes;    /* shared states take at most; UINT64_MAX: no bound */
 /* What an engine's time goes to. */
 enum cola_phase {
     COLA_PHASE_OTHER,     /* tables, plan, scores */

@@ -10,6 +10,7 @@
 #ifndef COLA_MEMORY_H
 #define COLA_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cola/status.h"
@@ -20,5 +21,11 @@ enum cola_status cola_alloc(void **out, size_t n, size_t size, const char *what)
 /* Makes *items hold at least `n` items of `size` bytes (*room is the present room, grown at least by half).
  * Contents are kept, new memory is zeroed. *items = NULL with *room = 0 starts empty. */
 enum cola_status cola_grow(void **items, size_t *room, size_t n, size_t size, const char *what);
+
+/* n_bytes >= 1 as whole pages of their own: zero, taken from the system when they are first written, given
+ * back to it by unmap at once, whatever else is allocated. large: in pages of 2 MiB where the system has
+ * them, for blocks that are used from one end to the other. */
+enum cola_status cola_pages_map(size_t n_bytes, bool large, const char *what, void **out);
+void cola_pages_unmap(void *pages, size_t n_bytes); /* NULL allowed */
 
 #endif

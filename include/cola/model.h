@@ -30,6 +30,7 @@ struct cola_tensor {
     enum cola_dtype dtype;
     uint32_t n_dims;
     uint64_t shape[2]; /* product weights: [out, in] as Hugging Face stores them */
+    bool mapped;       /* data lies in a mapping of its file: its pages can be read again */
 };
 
 enum cola_rope_scaling { COLA_ROPE_PLAIN = 0, COLA_ROPE_LLAMA3 = 1 };
@@ -127,5 +128,8 @@ uint64_t cola_tensor_n_elements(const struct cola_tensor *tensor);
 float cola_tensor_at(const struct cola_tensor *tensor, uint64_t i);
 /* Widens n elements from `first` into out. */
 void cola_tensor_widen(const struct cola_tensor *tensor, uint64_t first, uint64_t n, float *out);
+/* The pages of n elements from `first` leave this process, not the system's cache: they were read for now.
+ * What reads them again gets them again. Does nothing unless mapped. */
+void cola_tensor_leave(const struct cola_tensor *tensor, uint64_t first, uint64_t n);
 
 #endif

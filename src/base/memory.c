@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { ALIGNMENT = 64 };
 
@@ -34,4 +35,22 @@ enum cola_status cola_grow(void **items, size_t *room, size_t n, size_t size, co
     *items = memory;
     *room = new_room;
     return COLA_OK;
+}
+
+enum cola_status cola_pages_map(size_t n_bytes, bool large, const char *what, void **out)
+{
+    void *pages = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return cola_fail(COLA_ERR_MEMORY, "%s: out of memory for %zu bytes", what, n_bytes);
+    if (large) (void)!madvise(pages, n_bytes, MADV_HUGEPAGE); /* without: slower, nothing else */
+    *out = pages;
+    return COLA_OK;
+}
+
+/* A hole in the middle of a mapping can be refused (it makes one mapping more): then at least the memory
+ * goes.
+ */
+void cola_pages_unmap(void *pages, size_t n_bytes)
+{
+    if (pages && munmap(pages, n_bytes) != 0) (void)!madvise(pages, n_bytes, MADV_DONTNEED);
 }

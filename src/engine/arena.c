@@ -69,10 +69,23 @@ void cola_arena_release(struct cola_engine *e)
     e->arena = (struct arena){0};
 }
 
+/* The table stays in its file. Its pages that were read leave this process from time to time: a row brings up
+ * to 64 KiB of neighbours, so rows of few samples would bring most of a large table. */
+static void leave_embedding(struct cola_engine *e, uint32_t n_rows)
+{
+    enum { MOST_ROWS = 128 }; /* about 8 MiB */
+    const struct cola_tensor *table = e->weights.embedding;
+    e->n_embedded += n_rows;
+    if (e->n_embedded < MOST_ROWS) return;
+    cola_tensor_leave(table, 0, cola_tensor_n_elements(table));
+    e->n_embedded = 0;
+}
+
 enum cola_status cola_arena_embed(struct cola_engine *e, const struct job *job, const int32_t *token)
 {
     struct scratch *s = &e->scratch;
     COLA_TRY(cola_scratch_cover(e, job->n_rows, 1));
     COLA_TRY(e->backend->embed(e->device, e->weights.embedding, token, job->n_rows, s->x));
+    leave_embedding(e, job->n_rows);
     return e->backend->scatter(e->device, s->x, job->row, job->n_rows, e->config->n_hidden, e->arena.hidden);
 }

@@ -120,6 +120,8 @@ struct cola_backend {
     enum cola_status (*product)(struct cola_device *device, const float *x, uint32_t n_rows,
                                 const struct cola_product *product, uint32_t n_products, bool add);
     /* "Rotation": x [N, n_heads*d] in place; table [positions, d]: d/2 cosines, then d/2 sines of each
+    /* Floats that products with left sides up to `widest` keep in the back end for each row of a batch. */
+    size_t (*row_floats)(struct cola_device *device, uint32_t widest);
      * position */
     enum cola_status (*rotate)(struct cola_device *device, float *x, const float *table,
                                const uint32_t *position, uint32_t n_rows, uint32_t n_heads,

@@ -10,16 +10,27 @@
 
 enum { DEFAULT_ROWS = 512, LEAST_ROWS = 16, DEFAULT_REQUESTS = 48 };
 
+/* The bound of this engine alone; 0: none. */
+static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_bytes)
+{
+    uint64_t n = o->sharing.n_ranks ? o->sharing.n_ranks : 1, shared = o->sharing.key ? weight_bytes : 0;
+    if (o->memory_bytes || !o->machine_memory_bytes) return o->memory_bytes;
+    return shared < o->machine_memory_bytes ? shared + (o->machine_memory_bytes - shared) / n
+                                            : o->machine_memory_bytes;
+}
+
 /* The weights must fit; batches take at most a quarter of what is left, down to LEAST_ROWS rows. */
-static enum cola_status bound_memory(struct cola_engine *e, uint64_t limit)
+static enum cola_status bound_memory(struct cola_engine *e, const struct cola_engine_options *options)
 {
     char all[32], weights[32], batch[32];
     uint64_t weight_bytes = cola_weights_bytes(e), least = cola_scratch_bytes(e, LEAST_ROWS);
+    uint64_t limit = own_limit(options, weight_bytes);
     e->memory.limit_bytes = limit ? limit : UINT64_MAX;
     if (!limit) return COLA_OK;
     if (limit < weight_bytes + least)
         return cola_fail(COLA_ERR_MEMORY,
-                         "memory of %s is too little: the weights take %s, the smallest batch %s",
+                         "the engine's memory of %s is too little: the weights take %s, the smallest batch "
+                         "%s; give more with --memory",
                          cola_memory_text(limit, all), cola_memory_text(weight_bytes, weights),
                          cola_memory_text(least, batch));
     while (e->max_rows > LEAST_ROWS && cola_scratch_bytes(e, e->max_rows) > (limit - weight_bytes) / 4)
@@ -42,7 +53,8 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
     e->prefixes.limit_bytes = options->state_bytes;
     COLA_TRY_DONE(cola_backend_find(options->backend ? options->backend : "auto", &e->backend));
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
-    COLA_TRY_DONE(bound_memory(e, options->memory_bytes));
+    e->sharing = options->sharing;
+    COLA_TRY_DONE(bound_memory(e, options));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
     COLA_TRY_DONE(cola_alloc((void **)&e->batch, e->max_requests, sizeof *e->batch, "jobs"));
     COLA_TRY_DONE(
@@ -113,12 +125,17 @@ void cola_engine_forget(struct cola_engine *e, uint32_t sample)
 
 void cola_engine_info(const struct cola_engine *e, struct cola_engine_info *out)
 {
-    uint64_t limit = e->memory.limit_bytes;
+    uint64_t limit = e->memory.limit_bytes, batch = cola_scratch_bytes(e, e->max_rows);
+    uint64_t fixed = e->weights.n_bytes + batch, left = limit > fixed ? limit - fixed : 0;
+    if (limit == UINT64_MAX) left = UINT64_MAX;
     *out = (struct cola_engine_info){.backend = e->backend->name,
                                      .weight_bytes = e->weights.n_bytes,
-                                     .weights_are_shared = e->weights.shared,
+                                     .weights_are_shared = e->weights.shared != NULL,
+                                     .weights_were_here = e->weights.filled,
                                      .memory_bytes = limit == UINT64_MAX ? 0 : limit,
-                                     .batch_bytes = cola_scratch_bytes(e, e->max_rows),
+                                     .batch_bytes = batch,
+                                     .state_bytes =
+                                         e->prefixes.limit_bytes < left ? e->prefixes.limit_bytes : left,
                                      .max_rows = e->max_rows,
                                      .max_requests = e->max_requests};
     e->backend->describe(e->device, out->device, sizeof out->device);

@@ -41,6 +41,20 @@ static void list_buffers(const struct cola_model_config *c, struct scratch *s, s
     memcpy(out, all, sizeof all);
 }
 
+/* The widest left side of a product. */
+static uint32_t widest_input(const struct cola_model_config *c)
+{
+    size_t widest = widest_feed_forward(c), q = (size_t)c->n_heads * c->head_size;
+    if (q > widest) widest = q;
+    return (uint32_t)(c->n_hidden > widest ? c->n_hidden : widest);
+}
+
+/* What the back end's products keep for a batch: allocated there, counted here. */
+static uint64_t product_bytes(const struct cola_engine *e, uint32_t n_rows)
+{
+    return n_rows * e->backend->row_floats(e->device, widest_input(e->config)) * sizeof(float);
+}
+
 static size_t logit_floats(const struct cola_engine *e)
 {
     return (size_t)COLA_HEAD_ROWS * e->config->n_vocab;
@@ -53,7 +67,7 @@ uint64_t cola_scratch_bytes(const struct cola_engine *e, uint32_t n_rows)
     uint64_t floats = logit_floats(e);
     list_buffers(e->config, &none, buffer);
     for (size_t i = 0; i < N_BUFFERS; i++) floats += (uint64_t)n_rows * buffer[i].width;
-    return floats * sizeof(float);
+    return floats * sizeof(float) + product_bytes(e, n_rows);
 }
 
 static void release_device(struct cola_engine *e)
@@ -64,6 +78,7 @@ static void release_device(struct cola_engine *e)
         cola_memory_release(e, *buffer[i].at, e->scratch.n_rows * buffer[i].width);
         *buffer[i].at = NULL;
     }
+    e->memory.held_bytes -= product_bytes(e, e->scratch.n_rows);
     e->scratch.n_rows = 0;
 }
 
@@ -74,6 +89,7 @@ static enum cola_status cover_device(struct cola_engine *e, uint32_t n)
     release_device(e);
     list_buffers(e->config, &e->scratch, buffer);
     e->scratch.n_rows = n;
+    e->memory.held_bytes += product_bytes(e, n);
     for (size_t i = 0; i < N_BUFFERS; i++) {
         enum cola_status status = COLA_OK;
         if (buffer[i].width)

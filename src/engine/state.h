@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "cola/engine.h"
+#include "cola/shared_memory.h"
 #include "engine/backend.h"
 #include "engine/keys.h"
 #include "engine/memory.h"
@@ -62,11 +63,12 @@ struct weights {
     const struct cola_tensor *embedding;
     float *final_norm; /* device [D] */
     struct cola_matrix *head;
-    void *room;    /* of all matrices */
-    uint8_t *next; /* while loading: room of the next one */
-    bool filled;   /* another engine has packed them there */
-    uint64_t n_bytes;
-    bool shared; /* room belongs to several engines of this machine */
+    void *room; /* of all matrices, [room_bytes] */
+    uint64_t room_bytes;
+    struct cola_shared_memory *shared; /* room is its bytes; NULL: pages of this engine */
+    uint8_t *next;                     /* while loading: room of the next one */
+    bool filled;                       /* another engine has packed them there */
+    uint64_t n_bytes;                  /* room and vectors */
 };
 
 struct arena { /* hidden rows of all jobs, [n_rows, D] on the device */
@@ -114,6 +116,8 @@ struct cola_engine {
     uint32_t *batch;      /* [max_requests] jobs of the present step */
     uint32_t *layer_rows; /* [L + 1] rows waiting, the head's last; rebuilt by plan.c */
     uint32_t max_requests, max_rows;
+    struct cola_weight_sharing sharing;
+    uint32_t n_embedded;         /* rows read of the embedding since its pages left */
     uint32_t n_pending, n_begun; /* jobs; of those, begun */
     uint64_t step, n_submitted;
     enum cola_phase phase; /* the present one, since when */
@@ -137,7 +141,7 @@ enum cola_status cola_arena_embed(struct cola_engine *e, const struct job *job, 
 enum cola_phase cola_phase_enter(struct cola_engine *e, enum cola_phase phase);
 void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double seconds);
 
-/* weights.c: what all matrices take; loads every weight onto the device; release frees what is there. */
+/* weights.c: what all weights take; loads every weight onto the device; release frees what is there. */
 uint64_t cola_weights_bytes(const struct cola_engine *e);
 enum cola_status cola_weights_load(struct cola_engine *e);
 void cola_weights_release(struct cola_engine *e);

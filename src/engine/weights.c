@@ -1,7 +1,15 @@
 /* weights.c - the model's weights onto the device, by role: matrices in the back end's layout, one after the
- * other in one room, vectors as floats. */
+ * other in one room, vectors as floats.
+ *
+ * Engines of one machine may share the room (shared_memory.h): the first packs, the others read what it
+ * packed. Where that cannot be, an engine packs a room of its own and says so: sharing saves memory and
+ * decides nothing.
+ */
 #include <stdlib.h>
+#include <string.h>
 
+#include "cola/hash.h"
+#include "cola/log.h"
 #include "cola/memory.h"
 #include "engine/state.h"
 
@@ -15,25 +23,91 @@ static uint64_t bytes_of(const struct cola_engine *e, const struct cola_tensor *
 
 static const enum cola_weight expert_role[] = {COLA_WEIGHT_GATE, COLA_WEIGHT_UP, COLA_WEIGHT_DOWN};
 
-static uint64_t layer_bytes(const struct cola_engine *e, uint32_t layer)
+/* Bytes of a layer's matrices, and of its vectors. */
+static void count_layer(const struct cola_engine *e, uint32_t layer, uint64_t *matrices, uint64_t *vectors)
 {
-    uint64_t n_bytes = 0;
     for (int role = 0; role < COLA_N_WEIGHTS; role++) {
         const struct cola_tensor *tensor = cola_model_weight(e->model, layer, (enum cola_weight)role);
-        if (tensor && tensor->n_dims == 2) n_bytes += bytes_of(e, tensor);
+        if (tensor && tensor->n_dims == 2) *matrices += bytes_of(e, tensor);
+        if (tensor && tensor->n_dims == 1) *vectors += tensor->shape[0] * sizeof(float);
     }
-    if (!cola_model_weight(e->model, layer, COLA_WEIGHT_ROUTER)) return n_bytes;
+    if (!cola_model_weight(e->model, layer, COLA_WEIGHT_ROUTER)) return;
     for (uint32_t x = 0; x < e->config->experts.n_experts; x++)
         for (int i = 0; i < 3; i++)
-            n_bytes += bytes_of(e, cola_model_expert(e->model, layer, x, expert_role[i]));
-    return n_bytes;
+            *matrices += bytes_of(e, cola_model_expert(e->model, layer, x, expert_role[i]));
+}
+
+static void count_all(const struct cola_engine *e, uint64_t *matrices, uint64_t *vectors)
+{
+    *matrices = bytes_of(e, cola_model_head(e->model));
+    *vectors = cola_model_final_norm(e->model)->shape[0] * sizeof(float);
+    for (uint32_t l = 0; l < e->config->n_layers; l++) count_layer(e, l, matrices, vectors);
 }
 
 uint64_t cola_weights_bytes(const struct cola_engine *e)
 {
-    uint64_t n_bytes = bytes_of(e, cola_model_head(e->model));
-    for (uint32_t l = 0; l < e->config->n_layers; l++) n_bytes += layer_bytes(e, l);
-    return n_bytes;
+    uint64_t matrices, vectors;
+    count_all(e, &matrices, &vectors);
+    return matrices + vectors;
+}
+
+/* What decides the room's bytes but for the weights themselves: where each matrix lies, in whose layout. That
+ * all have the same weights is compared elsewhere, by the model's fingerprint. */
+static uint64_t content_of(const struct cola_engine *e)
+{
+    const struct cola_model_config *c = e->config;
+    char layout[32 + 16] = "";
+    e->backend->numerics_id(e->device, layout, 32);
+    strncat(layout, e->backend->name, 15);
+    const uint64_t facts[] = {cola_hash64(layout, strlen(layout)),
+                              c->n_layers,
+                              c->n_hidden,
+                              c->n_heads,
+                              c->n_kv_heads,
+                              c->head_size,
+                              c->n_ff,
+                              c->n_vocab,
+                              c->experts.n_experts,
+                              c->experts.n_ff,
+                              c->experts.n_shared_ff};
+    return cola_hash64(facts, sizeof facts);
+}
+
+/* The shared room; COLA_OK with w->shared NULL: it cannot be shared. */
+static enum cola_status share_room(struct cola_engine *e)
+{
+    const struct cola_weight_sharing *sharing = &e->sharing;
+    static const double wait_s = 60; /* the first engine may still be reading the model's headers */
+    struct weights *w = &e->weights;
+    struct cola_shared_name name = {.key = sharing->key, .content = content_of(e)};
+    bool first = sharing->rank == 0;
+    enum cola_status status = first ? cola_shared_memory_create(&name, w->room_bytes, &w->shared)
+                                    : cola_shared_memory_join(&name, w->room_bytes, wait_s, &w->shared);
+    if (status == COLA_ERR_MEMORY) return status;
+    if (status != COLA_OK) {
+        cola_log(COLA_LOG_WARN, "engine %u of %u of this machine has a copy of the weights of its own: %s",
+                 sharing->rank, sharing->n_ranks, cola_error_text());
+        return COLA_OK;
+    }
+    w->room = cola_shared_memory_bytes(w->shared);
+    w->filled = !first;
+    return COLA_OK;
+}
+
+static enum cola_status open_room(struct cola_engine *e)
+{
+    struct weights *w = &e->weights;
+    if (e->sharing.key && e->sharing.n_ranks > 1) COLA_TRY(share_room(e));
+    return w->room ? COLA_OK : cola_pages_map(w->room_bytes, true, "weights", &w->room);
+}
+
+/* A failure leaves the others without: they go on with copies of their own. */
+static void offer_room(struct cola_engine *e)
+{
+    struct weights *w = &e->weights;
+    if (!w->shared || w->filled) return;
+    if (cola_shared_memory_offer(w->shared, e->sharing.n_ranks - 1) != COLA_OK)
+        cola_log(COLA_LOG_WARN, "the weights are not shared with other engines: %s", cola_error_text());
 }
 
 /* --- loading ------------------------------------------------------------------------------------------ */
@@ -45,9 +119,9 @@ static enum cola_status load_vector(struct cola_engine *e, const struct cola_ten
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(cola_alloc((void **)&host, n, sizeof *host, "norm weight"));
     cola_tensor_widen(tensor, 0, n, host);
+    cola_tensor_leave(tensor, 0, n);
     COLA_TRY_DONE(e->backend->allocate(e->device, n, "norm weight", &device));
     COLA_TRY_DONE(e->backend->upload(e->device, host, n, device));
-    e->weights.n_bytes += n * sizeof *host;
     *out = device;
     device = NULL;
 done:
@@ -94,15 +168,18 @@ static enum cola_status load_layer(struct cola_engine *e, uint32_t layer, struct
 enum cola_status cola_weights_load(struct cola_engine *e)
 {
     struct weights *w = &e->weights;
-    uint64_t n_bytes = cola_weights_bytes(e);
+    uint64_t vectors;
+    count_all(e, &w->room_bytes, &vectors);
+    w->n_bytes = w->room_bytes + vectors;
     COLA_TRY(cola_alloc((void **)&w->layer, e->config->n_layers, sizeof *w->layer, "layers"));
-    COLA_TRY(cola_alloc(&w->room, n_bytes, 1, "weights"));
+    COLA_TRY(open_room(e));
     w->next = w->room;
-    w->n_bytes = n_bytes;
     for (uint32_t l = 0; l < e->config->n_layers; l++) COLA_TRY(load_layer(e, l, &w->layer[l]));
     w->embedding = cola_model_embedding(e->model);
     COLA_TRY(load_vector(e, cola_model_final_norm(e->model), &w->final_norm));
-    return load_matrix(e, cola_model_head(e->model), &w->head);
+    COLA_TRY(load_matrix(e, cola_model_head(e->model), &w->head));
+    offer_room(e);
+    return COLA_OK;
 }
 
 static void release_layer(struct cola_engine *e, struct layer_weights *w)
@@ -126,5 +203,6 @@ void cola_weights_release(struct cola_engine *e)
     free(w->layer);
     e->backend->release(e->device, w->final_norm);
     e->backend->release_matrix(e->device, w->head);
-    free(w->room);
+    if (!w->shared) cola_pages_unmap(w->room, w->room_bytes);
+    cola_shared_memory_close(w->shared);
 }

@@ -92,6 +92,7 @@ static enum cola_status open_any(struct cola_checkpoint *c, const char *dir)
     char **source = sharded ? &index : &single;
     c->source = *source;
     c->table.source = *source;
+    c->table.mapped = true;
     *source = NULL;
     status = sharded ? open_shards(c, dir, c->source) : open_single(c, dir);
 done:

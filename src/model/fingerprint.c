@@ -43,6 +43,18 @@ static void add_config(struct cola_hash *h, const struct cola_model_config *c)
     if (cola_architecture_find(c->model_type)->n_experts) add_experts(h, &c->experts);
 }
 
+/* Piece by piece, so that the file's pages do not stay in this process: they count as its memory. */
+static void hash_elements(struct cola_hash *h, const struct cola_tensor *tensor)
+{
+    const uint64_t piece = 4 << 20, n = cola_tensor_n_elements(tensor),
+                   size = cola_dtype_bytes(tensor->dtype);
+    for (uint64_t first = 0; first < n; first += piece) {
+        uint64_t n_now = n - first < piece ? n - first : piece;
+        cola_hash_bytes(h, (const char *)tensor->data + first * size, n_now * size);
+        cola_tensor_leave(tensor, first, n_now);
+    }
+}
+
 static void add_tensor(struct cola_hash *h, const struct cola_weight_rule *rule, uint32_t layer,
                        uint32_t expert, const struct cola_tensor *tensor)
 {
@@ -52,7 +64,7 @@ static void add_tensor(struct cola_hash *h, const struct cola_weight_rule *rule,
     cola_hash_string(h, cola_dtype_name(tensor->dtype));
     cola_hash_u64(h, tensor->n_dims);
     for (uint32_t i = 0; i < tensor->n_dims; i++) cola_hash_u64(h, tensor->shape[i]);
-    cola_hash_bytes(h, tensor->data, cola_tensor_n_elements(tensor) * cola_dtype_bytes(tensor->dtype));
+    hash_elements(h, tensor);
 }
 
 static void add_layer(struct cola_hash *h, const struct cola_model_config *config,

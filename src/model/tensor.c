@@ -5,6 +5,8 @@
 #include "cola/model.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const struct {
     const char *name; /* as safetensors spells it */
@@ -66,4 +68,13 @@ float cola_tensor_at(const struct cola_tensor *tensor, uint64_t i)
     float value;
     cola_tensor_widen(tensor, i, 1, &value);
     return value;
+}
+
+void cola_tensor_leave(const struct cola_tensor *tensor, uint64_t first, uint64_t n)
+{
+    uint64_t n_bytes = cola_dtype_bytes(tensor->dtype), page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)tensor->data + first * n_bytes, end = begin + n * n_bytes;
+    if (!tensor->mapped || n == 0) return;
+    begin -= begin % page;
+    (void)!madvise((void *)begin, end - begin, MADV_DONTNEED); /* a failure leaves them here: no harm */
 }

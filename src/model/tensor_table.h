@@ -24,6 +24,7 @@ struct cola_tensor_table {
     const char *source; /* borrowed: what to name when a tensor is missing (the file, or the index) */
     struct cola_stored_tensor *tensor; /* [n_tensors], by name once sorted */
     size_t n_tensors, room;
+    bool mapped; /* their bytes are mappings of the files */
 };
 
 enum cola_status cola_tensor_table_add(struct cola_tensor_table *table, const struct cola_safetensors *st,

@@ -53,7 +53,8 @@ static enum cola_status take(const struct mapping *m, const struct cola_weight_r
     rule_shape(rule, m->config, shape);
     COLA_TRY(check_shape(t, shape, rule->n_dims));
     t->used = true;
-    *out = (struct cola_tensor){.data = t->entry.data, .dtype = t->entry.dtype, .n_dims = rule->n_dims};
+    *out = (struct cola_tensor){
+        .data = t->entry.data, .dtype = t->entry.dtype, .n_dims = rule->n_dims, .mapped = m->table->mapped};
     memcpy(out->shape, shape, rule->n_dims * sizeof *shape);
     return COLA_OK;
 }
@@ -92,7 +93,8 @@ static enum cola_status split_fused(struct mapping *m, const struct cola_weight_
             .data = (const char *)t->entry.data + ((uint64_t)e * rule->n_parts + rule->part) * n_bytes,
             .dtype = t->entry.dtype,
             .n_dims = 2,
-            .shape = {shape[0], shape[1]}};
+            .shape = {shape[0], shape[1]},
+            .mapped = m->table->mapped};
     return COLA_OK;
 }
 

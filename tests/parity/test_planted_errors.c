@@ -66,6 +66,7 @@ static enum cola_status load_transposed(struct cola_device *device, const struct
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) data[j * n + i] = cola_tensor_at(tensor, i * n + j);
     wrong.data = data;
+    wrong.mapped = false;
     wrong.dtype = COLA_F32;
     enum cola_status status = cola_backend_ref.load_matrix(device, &wrong, room, filled, out);
     free(data);

@@ -28,6 +28,8 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
         [
             "status",
             "memory",
+            "shared_memory",
+            "machine",
             "random",
             "hash",
             "log",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cola/clock.h"
+#include "cola/log.h"
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
 #include "engine/numerics.h"

@@ -14,13 +14,14 @@ struct packing {
     const struct cola_tensor *tensor;
     const struct cola_matrix *matrix;
     float *panel;
+    uint32_t first_panel; /* of the tasks */
 };
 
-static void pack_panel(void *context, uint32_t panel, uint32_t thread)
+static void pack_panel(void *context, uint32_t task, uint32_t thread)
 {
     enum { CHUNK = 256 }; /* weights of one row that are widened at a time */
     const struct packing *p = context;
-    uint32_t n_in = p->matrix->n_in, first = panel * COLA_PANEL,
+    uint32_t panel = p->first_panel + task, n_in = p->matrix->n_in, first = panel * COLA_PANEL,
              n = cola_least(p->matrix->n_out - first, COLA_PANEL);
     float *to = p->panel + (size_t)panel * n_in * COLA_PANEL, row[CHUNK];
     (void)thread;
@@ -30,6 +31,19 @@ static void pack_panel(void *context, uint32_t panel, uint32_t thread)
             cola_tensor_widen(p->tensor, (uint64_t)(first + c) * n_in + k0, n_k, row);
             for (uint32_t k = 0; k < n_k; k++) to[(size_t)(k0 + k) * COLA_PANEL + c] = row[k];
         }
+}
+
+/* Some megabytes of the checkpoint at a time: what was read must not stay in this process beside its copy. */
+static void pack(struct cola_device *device, struct packing *p)
+{
+    const uint64_t piece = 4 << 20, n_in = p->matrix->n_in;
+    uint32_t n_panels = cola_ceil_div(p->matrix->n_out, COLA_PANEL);
+    uint32_t n_most = piece / (n_in * COLA_PANEL) ? (uint32_t)(piece / (n_in * COLA_PANEL)) : 1;
+    for (p->first_panel = 0; p->first_panel < n_panels; p->first_panel += n_most) {
+        uint32_t n = cola_least(n_panels - p->first_panel, n_most), row = p->first_panel * COLA_PANEL;
+        cola_threads_run(device->threads, n, pack_panel, p);
+        cola_tensor_leave(p->tensor, row * n_in, cola_least(p->matrix->n_out - row, n * COLA_PANEL) * n_in);
+    }
 }
 
 size_t cola_cpu_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor)
@@ -52,8 +66,7 @@ enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct c
     *matrix = (struct cola_matrix){
         .n_out = (uint32_t)tensor->shape[0], .n_in = (uint32_t)tensor->shape[1], .panel = room};
     struct packing packing = {.tensor = tensor, .matrix = matrix, .panel = room};
-    if (!filled)
-        cola_threads_run(device->threads, cola_ceil_div(matrix->n_out, COLA_PANEL), pack_panel, &packing);
+    if (!filled) pack(device, &packing);
     *out = matrix;
     return COLA_OK;
 }
@@ -100,6 +113,24 @@ static void multiply_panels(void *context, uint32_t task, uint32_t thread)
 }
 
 static enum cola_status multiply(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
+size_t cola_cpu_row_floats(struct cola_device *device, uint32_t widest)
+{
+    (void)device;
+    return widest;
+}
+
+/* Exactly what the widest product so far needs: the engine counts it (row_floats). */
+static enum cola_status cover_packed_rows(struct cola_device *device, size_t n)
+{
+    if (n <= device->packed_room) return COLA_OK;
+    free(device->packed_rows);
+    device->packed_rows = NULL;
+    device->packed_room = 0;
+    COLA_TRY(cola_alloc((void **)&device->packed_rows, n, sizeof(float), "packed rows"));
+    device->packed_room = n;
+    return COLA_OK;
+}
+
                                  uint32_t n_rows, bool add, float *out)
 {
     enum {
@@ -107,8 +138,7 @@ static enum cola_status multiply(struct cola_device *device, const float *x, con
         MADDS_ALONE = 1 << 20
     }; /* alone: 20 us of one thread, less than waking others */
     uint32_t n_panels = cola_ceil_div(matrix->n_out, COLA_PANEL);
-    COLA_TRY(cola_grow((void **)&device->packed_rows, &device->packed_room, (size_t)n_rows * matrix->n_in,
-                       sizeof(float), "packed rows"));
+    COLA_TRY(cover_packed_rows(device, (size_t)n_rows * matrix->n_in));
     struct product p = {.device = device, .x = x, .matrix = matrix, .n_rows = n_rows, .add = add, .out = out};
     p.panels_per_task = n_panels / (TASKS_PER_THREAD * device->n_threads);
     if (p.panels_per_task == 0) p.panels_per_task = 1;

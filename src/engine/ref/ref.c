@@ -92,8 +92,15 @@ static enum cola_status ref_load_matrix(struct cola_device *device, const struct
             float w = cola_tensor_at(tensor, i * k + j);
             transposed[j * m + i] = device->bf16 ? cola_round_bf16(w) : w;
         }
+    cola_tensor_leave(tensor, 0, filled ? 0 : m * k);
     *out = matrix;
     return COLA_OK;
+}
+
+static size_t ref_row_floats(struct cola_device *device, uint32_t widest)
+{
+    (void)device, (void)widest;
+    return 0;
 }
 
 static enum cola_status ref_embed(struct cola_device *device, const struct cola_tensor *table,
@@ -338,6 +345,7 @@ const struct cola_backend cola_backend_ref = {
     .download = ref_copy,
     .matrix_bytes = ref_matrix_bytes,
     .load_matrix = ref_load_matrix,
+    .row_floats = ref_row_floats,
     .release_matrix = ref_release_matrix,
     .embed = ref_embed,
     .copy = ref_copy,

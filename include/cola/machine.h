@@ -1,0 +1,15 @@
+/* machine.h - what this machine leaves to this process. Reads files of the kernel and variables of the batch
+ * system; never for results. */
+#ifndef COLA_MACHINE_H
+#define COLA_MACHINE_H
+
+#include <stdint.h>
+
+/* Bytes of memory that the processes of this job may still take on this machine: the least of
+ *   MemAvailable of /proc/meminfo,
+ *   the limit of each memory cgroup that this process is in (version 1 and 2), less what is used and cannot
+ * be reclaimed, SLURM_MEM_PER_NODE, or SLURM_MEM_PER_CPU times SLURM_CPUS_ON_NODE (MiB). UINT64_MAX where
+ * none of them can be read. `root` goes before the paths of files: "" but in tests. */
+uint64_t cola_machine_memory(const char *root);
+
+#endif
