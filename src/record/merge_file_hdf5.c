@@ -1,28 +1,29 @@
 /* merge_file_hdf5.c - the output of a merge, written in pieces. writer_hdf5.c builds a run in memory; a
  * merged one may be larger than that.
  *
- * HDF5 lays out the file's structure in a sparse file without a name in /dev/shm: every data set with its
- * place but without its data, a few KiB in all. The data go to those places of the temporary on the disk by
- * our own writes, the bytes between them are copied from the structure at the end. So, as in writer_hdf5.c, a
- * full disk is an errno of ours and not a failed H5Fclose; and the library never touches the disk. */
+ * HDF5 lays out the file's structure in memory (sparse.h): every data set with its place but without its
+ * data, a few KiB in all. The data go to those places of the temporary on the disk by our own writes, the
+ * bytes between them are copied from the structure at the end. So, as in writer_hdf5.c, a full disk is an
+ * errno of ours and not a failed H5Fclose; and the library never touches the disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cola/memory.h"
 #include "record/files.h"
 #include "record/merge.h"
+#include "record/sparse.h"
 #include "record/writer.h"
 
 enum { BLOCK_BYTES = 256 << 10 };
 
 struct cola_merge_file {
     char *path, *temporary; /* temporary NULL: it has its name */
-    int fd, sparse_fd;
+    int fd;
+    struct cola_sparse sparse;
     hid_t structure;
     int32_t minor;
     uint64_t at[COLA_N_RUN_COLUMNS]; /* offset in the file; of columns with elements */
@@ -55,11 +56,11 @@ static enum cola_status write_at(const struct cola_merge_file *file, const void 
     return COLA_OK;
 }
 
-static enum cola_status read_at(const struct cola_merge_file *file, int fd, void *to, uint64_t n, uint64_t at)
+static enum cola_status read_at(const struct cola_merge_file *file, void *to, uint64_t n, uint64_t at)
 {
     char *bytes = to;
     while (n) {
-        ssize_t some = pread(fd, bytes, n, (off_t)at);
+        ssize_t some = pread(file->fd, bytes, n, (off_t)at);
         if (some < 0 && errno == EINTR) continue;
         if (some <= 0)
             return cola_fail(COLA_ERR_IO, "%s: cannot be read: %s", file->temporary,
@@ -72,36 +73,6 @@ static enum cola_status read_at(const struct cola_merge_file *file, int fd, void
 }
 
 /* --- the structure ------------------------------------------------------------------------------------ */
-
-/* In memory if the system has its usual place for that; the name goes as soon as HDF5 has the file open. */
-static enum cola_status open_sparse(struct cola_merge_file *file, char **name)
-{
-    char *beside = NULL;
-    if (cola_file_temporary("/dev/shm/cola-merge", name, &file->sparse_fd) == COLA_OK) return COLA_OK;
-    if (asprintf(&beside, "%s.structure", file->path) < 0)
-        return cola_fail(COLA_ERR_MEMORY, "%s: out of memory", file->path);
-    enum cola_status status = cola_file_temporary(beside, name, &file->sparse_fd);
-    free(beside);
-    return status;
-}
-
-static enum cola_status create_structure(struct cola_merge_file *file)
-{
-    enum cola_status status = COLA_OK;
-    hid_t access = -1, creation = -1;
-    char *name = NULL;
-    COLA_TRY(open_sparse(file, &name));
-    COLA_TRY_DONE(cola_h5_access(&access));
-    COLA_H5_TRY_DONE(creation = H5Pcreate(H5P_FILE_CREATE), file->path, "structure");
-    COLA_H5_TRY_DONE(H5Pset_userblock(creation, COLA_H5_BLOCK_BYTES), file->path, "first block");
-    COLA_H5_TRY_DONE(file->structure = H5Fcreate(name, H5F_ACC_TRUNC, creation, access), file->path, name);
-done:
-    unlink(name);
-    free(name);
-    if (creation >= 0) H5Pclose(creation);
-    if (access >= 0) H5Pclose(access);
-    return status;
-}
 
 /* Early allocation gives a data set its place at once; nothing is filled in. */
 static enum cola_status create_lists(hid_t *creation, hid_t *links, const char *path)
@@ -172,7 +143,7 @@ enum cola_status cola_merge_file_create(const char *path, int32_t minor,
     struct cola_merge_file *file = NULL;
     enum cola_status status = COLA_OK;
     COLA_TRY(cola_alloc((void **)&file, 1, sizeof *file, "merge"));
-    file->fd = file->sparse_fd = -1;
+    file->fd = -1;
     file->structure = -1;
     file->minor = minor;
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
@@ -184,7 +155,7 @@ enum cola_status cola_merge_file_create(const char *path, int32_t minor,
     }
     COLA_TRY_DONE(cola_alloc(&file->block, BLOCK_BYTES, 1, "merge"));
     COLA_TRY_DONE(cola_file_temporary(path, &file->temporary, &file->fd));
-    COLA_TRY_DONE(create_structure(file));
+    COLA_TRY_DONE(cola_sparse_create(path, COLA_H5_BLOCK_BYTES, &file->sparse, &file->structure));
     COLA_TRY_DONE(create_columns(file));
     COLA_TRY_DONE(reserve(file));
     *out = file;
@@ -197,8 +168,8 @@ done:
 void cola_merge_file_close(struct cola_merge_file *file)
 {
     if (!file) return;
-    if (file->structure >= 0) H5Fclose(file->structure); /* its file has no name and goes with it */
-    if (file->sparse_fd >= 0) close(file->sparse_fd);
+    if (file->structure >= 0) H5Fclose(file->structure);
+    cola_sparse_fini(&file->sparse);
     if (file->fd >= 0) close(file->fd);
     if (file->temporary) unlink(file->temporary);
     free(file->temporary);
@@ -266,7 +237,7 @@ static enum cola_status hash_column(const struct cola_merge_file *file, enum col
     cola_columns_hash_head(hash, column, file->n[column]);
     for (uint64_t i = 0; i < file->n[column]; i += most) {
         uint64_t n = file->n[column] - i < most ? file->n[column] - i : most;
-        COLA_TRY(read_at(file, file->fd, file->block, bytes_of(file, (int)column, n),
+        COLA_TRY(read_at(file, file->block, bytes_of(file, (int)column, n),
                          file->at[column] + bytes_of(file, (int)column, i)));
         cola_columns_hash_items(hash, column, file->block, n);
     }
@@ -292,7 +263,7 @@ static enum cola_status copy_structure(const struct cola_merge_file *file, uint6
 {
     while (from < to) {
         uint64_t n = to - from < BLOCK_BYTES ? to - from : BLOCK_BYTES;
-        COLA_TRY(read_at(file, file->sparse_fd, file->block, n, from));
+        cola_sparse_read(&file->sparse, from, n, file->block);
         COLA_TRY(write_at(file, file->block, n, from));
         from += n;
     }
@@ -315,16 +286,13 @@ static enum cola_status copy_between(const struct cola_merge_file *file, uint64_
 
 static enum cola_status store_structure(struct cola_merge_file *file)
 {
-    struct stat about;
     char block[COLA_H5_BLOCK_BYTES];
     hid_t structure = file->structure;
     file->structure = -1;
     if (H5Fclose(structure) < 0)
         return cola_fail(COLA_ERR_LIBRARY, "%s: HDF5 cannot close its structure", file->path);
-    if (fstat(file->sparse_fd, &about) != 0)
-        return cola_fail(COLA_ERR_IO, "%s: structure: %s", file->path, strerror(errno));
-    COLA_TRY(copy_between(file, (uint64_t)about.st_size));
-    if (ftruncate(file->fd, about.st_size) != 0 || lseek(file->fd, sizeof block, SEEK_SET) < 0)
+    COLA_TRY(copy_between(file, file->sparse.n_bytes));
+    if (ftruncate(file->fd, (off_t)file->sparse.n_bytes) != 0 || lseek(file->fd, sizeof block, SEEK_SET) < 0)
         return cola_fail(COLA_ERR_IO, "%s: %s", file->temporary, strerror(errno));
     COLA_TRY(cola_h5_block_of_rest(file->fd, file->temporary, block));
     return write_at(file, block, sizeof block, 0);
