@@ -2,7 +2,7 @@
 # kill.sh COLA MAKE_TASKS [SEED] - a search that was killed or stopped and resumed has the labels of one that was
 # not: SIGKILL of the whole job at five random moments without mpirun, and again with 3 ranks; USR1, TERM and
 # --time-limit exit 75; and generated answers, killed three times each. SEED repeats the moments. After every kill
-# run.h5, if it is there, opens.
+# run.h5, if it is there, opens. Every round guesses ahead with another --speculate.
 . "$(dirname "${BASH_SOURCE[0]}")/../mpi/common.sh"
 seed=${3:-$((RANDOM * 32768 + RANDOM))}
 RANDOM=$((seed % 32768))
@@ -34,11 +34,17 @@ kill_job() { # every process of the session, which is ours: no name is matched
 
 now_ms() { date +%s%3N; }
 
+guess_ahead() { # sets width: --speculate by chance
+    local widths=(1 2 4 16 64)
+    width=(--speculate "${widths[RANDOM % 5]}")
+}
+
 sleep_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 
 finish() { # finish RANKS: to the end, and the digest is the uninterrupted run's
-    local got status=0
-    start "$1"
+    local got status=0 width
+    guess_ahead
+    start "$1" "${width[@]}"
     wait "$session" || status=$?
     session=
     [[ $status == 0 ]] || { cat "$log" >&2; die "resume with $1 ranks: exit status $status"; }
@@ -71,18 +77,19 @@ measure() {
 
 # kill_and_resume RANKS KILLS: kills at random moments, each in what the one before left; then to the end.
 kill_and_resume() {
-    local ranks=$1 kills=$2 landed=0 resumed=0 round delay job
+    local ranks=$1 kills=$2 landed=0 resumed=0 round delay job width
     fresh
     for ((round = 0; round < kills; round++)); do
         delay=$((100 + RANDOM * (took / kills) / 32768 + (ranks ? 300 : 0)))
-        start "$ranks"
+        guess_ahead
+        start "$ranks" "${width[@]}"
         job=$session
         sleep_ms "$delay"
         if kill -0 "$job" 2>/dev/null; then landed=$((landed + 1)); fi
         { kill_job && wait "$job"; } 2>/dev/null || true # bash would say "Killed"
         if grep -q "resuming: [1-9]" "$log"; then resumed=$((resumed + 1)); fi
         if [[ -e $out ]]; then "$cola" show "$out" --digest >/dev/null || die "seed $seed: run.h5 is damaged"; fi
-        echo "killed   $ranks ranks after $delay ms, $(grep -c . "$log") lines"
+        echo "killed   $ranks ranks after $delay ms with ${width[*]}, $(grep -c . "$log") lines"
     done
     ((2 * landed > kills)) || die "only $landed kills of $kills hit a running search"
     finish "$ranks"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # digest.sh COLA MAKE_TASKS - the labels of a search are the same, byte for byte, without mpirun and with 2, 3
 # and 5 ranks, with the back ends ref and cpu, 1 and 2 threads, any number of requests in flight, in two halves;
-# and they are not the same for another seed, so that the comparison can fail. Scores and generated answers alike.
+# with chains of a sample guessed ahead, also resumed; and they are not the same for another seed, so that the
+# comparison can fail. Scores and generated answers alike.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 trap 'rm -rf "$work"' EXIT
 
@@ -40,6 +41,11 @@ for rule in loglik letter generate-letter generate-number; do
     expect "$want" "$tasks" 2 "${common[@]}" --backend cpu --threads 2
     expect "$want" "$tasks" 3 "${common[@]}" --in-flight 1
     expect "$want" "$tasks" 0 "${common[@]}" --state-memory 0
+    expect "$want" "$tasks" 0 "${common[@]}" --speculate 64 --in-flight 2
+    for width in 4 16; do
+        expect "$want" "$tasks" 2 "${common[@]}" --threads 1 --speculate $width
+        expect "$want" "$tasks" 3 "${common[@]}" --threads 1 --speculate $width
+    done
     other=$(digest "$tasks" 0 --simulations 30 --seed 5)
     [[ $other != "$want" ]] || die "another seed gave the same digest"
     echo "differs  $rule another seed"
@@ -51,7 +57,43 @@ for options in "--preset random" "--preset polar" "--preset drllm" "--preset drl
     words=($options --simulations 30 --seed 4 --threads 1)
     want=$(digest "$tasks" 0 "${words[@]}")
     expect "$want" "$tasks" 4 "${words[@]}"
+    expect "$want" "$tasks" 3 "${words[@]}" --speculate 4
+    expect "$want" "$tasks" 2 "${words[@]}" --speculate 16
 done
+
+# A search that is stopped again and again goes on with another width and other ranks each time, and what was guessed
+# in vain before shows nowhere.
+tasks=$work/loglik-long.h5
+"$make_tasks" "$tasks" loglik 80 "$vocabulary" 11
+words=(--simulations 60 --seed 4 --threads 1)
+want=$(digest "$tasks" 0 "${words[@]}")
+out=$work/stopped.h5
+widths=(16 4 1 64 2 16 1)
+resumed=0 status=75
+for ((round = 0; status == 75 && round < 40; round++)); do
+    width=${widths[round % 7]} ranks=$((round % 3 ? round % 3 + 1 : 0)) status=0
+    # shellcheck disable=SC2046 # the launcher's words are words
+    timeout 200 $(launcher "$ranks") "$cola" search "$tasks" --model "$model" --out "$out" "${words[@]}" --resume \
+        --speculate "$width" --time-limit "$(printf '%d.%d' $((1 + round / 5)) $((2 * (round % 5))))" >"$work/log" 2>&1 ||
+        status=$?
+    [[ $status == 0 || $status == 75 ]] || die "round $round, --speculate $width: exit status $status: $(<"$work/log")"
+    if grep -q "resuming: [1-9]" "$work/log"; then resumed=$((resumed + 1)); fi
+done
+got=$("$cola" show "$out" --digest)
+[[ $status == 0 && $got == "$want" ]] || die "stopped and resumed with other widths: $got, expected $want"
+((resumed >= 1)) || die "no stop came while the search ran: nothing was resumed"
+echo "same     --speculate ${widths[*]}, resumed $resumed times"
+
+# What was found is counted in the trees: not in what was guessed in vain, and not twice.
+found() { # found WIDTH: the summary's line
+    rm -f "$out" "$out.journal"
+    "$cola" search "$tasks" --model "$model" --out "$out" "${words[@]}" --samples 0:20 --speculate "$1" >"$work/log" 2>&1
+    grep -o "found in .*" "$work/log"
+}
+plain=$(found 1)
+[[ $(found 16) == "$plain" ]] || die "--speculate 16: $(grep "found in" "$work/log"), expected $plain"
+grep -q "of them [1-9].* in no tree: guessed in vain" "$work/log" || die "nothing was guessed in vain: $(<"$work/log")"
+echo "same     --speculate 16: $plain"
 
 tasks=$work/generate-number.h5
 for options in "--control wrong-answer" "--preset polar" "--samples 2:7"; do
