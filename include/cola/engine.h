@@ -38,16 +38,20 @@ struct cola_engine_options {
     uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */
     bool bf16;             /* the fast mode (docs/numerics.md, "The bf16 mode"); false: exact f32 */
+    /* bf16: who multiplies. "auto" (and NULL): oneDNN where it is built in, the CPU has bf16 dot products and
+     * its sums pass a check, else "exact"; "onednn": that or COLA_ERR_UNSUPPORTED; "exact": the products that
+     * docs/numerics.md defines, the same bytes on every machine. */
+    const char *bf16_products;
     /* Everything the engine allocates: weights, batches, requests in flight, shared states. 0: no bound. Less
      * of it makes the engine slower, never wrong; a request that cannot run alone within it is refused. */
     uint64_t memory_bytes;
+    /* Where memory_bytes is 0: of all sharing.n_ranks engines of this machine together, which divide it
+     * evenly but for weights that they share, which count once. 0: no bound. */
+    uint64_t machine_memory_bytes;
     /* Of that, for states that chains of one sample share; 0: none are, UINT64_MAX: all that is left. Samples
      * of equal index must then be the same sample, until cola_engine_forget. Changes no bit. */
     uint64_t state_bytes;
     struct cola_weight_sharing sharing; /* {0}: this engine has its own copy of the weights */
-    /* Where memory_bytes is 0: of all sharing.n_ranks engines of this machine together, which divide it
-     * evenly but for weights that they share, which count once. 0: no bound. */
-    uint64_t machine_memory_bytes;
 };
 
 struct cola_request {
@@ -65,11 +69,11 @@ struct cola_engine_info {
     bool weights_were_here;  /* ... one of which packed them */
     uint64_t memory_bytes;   /* the bound; 0: none */
     uint64_t batch_bytes;    /* buffers of one batch */
+    uint64_t state_bytes;    /* shared states take at most; UINT64_MAX: no bound */
     uint32_t max_rows;       /* of one batch; fewer than asked for where memory is short */
     uint32_t max_requests;
 };
 
-    uint64_t state_bytes;    /* shared states take at most; UINT64_MAX: no bound */
 /* What an engine's time goes to. */
 enum cola_phase {
     COLA_PHASE_OTHER,     /* tables, plan, scores */

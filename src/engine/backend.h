@@ -20,9 +20,10 @@ struct cola_device; /* an open back end: threads or a GPU, and its scratch memor
 struct cola_matrix; /* a weight [M, K] in the back end's own layout */
 
 struct cola_device_options {
-    const char *isa;    /* cpu: "auto", "avx2", "avx512" */
-    uint32_t n_threads; /* 0: all cores */
-    bool bf16;          /* the fast mode; COLA_ERR_UNSUPPORTED where there is none */
+    const char *isa;           /* cpu: "auto", "avx2", "avx512" */
+    uint32_t n_threads;        /* 0: all cores */
+    bool bf16;                 /* the fast mode; COLA_ERR_UNSUPPORTED where there is none */
+    const char *bf16_products; /* engine.h; NULL is "auto" */
 };
 
 /* Keys and values of consecutive positions. room 0: rows as the products leave them, device [n, G*d] each, k
@@ -119,9 +120,9 @@ struct cola_backend {
     /* "Product": each out [N, M] = x [N, K] times its matrix^T; add: out += that. x is no out. */
     enum cola_status (*product)(struct cola_device *device, const float *x, uint32_t n_rows,
                                 const struct cola_product *product, uint32_t n_products, bool add);
-    /* "Rotation": x [N, n_heads*d] in place; table [positions, d]: d/2 cosines, then d/2 sines of each
     /* Floats that products with left sides up to `widest` keep in the back end for each row of a batch. */
     size_t (*row_floats)(struct cola_device *device, uint32_t widest);
+    /* "Rotation": x [N, n_heads*d] in place; table [positions, d]: d/2 cosines, then d/2 sines of each
      * position */
     enum cola_status (*rotate)(struct cola_device *device, float *x, const float *table,
                                const uint32_t *position, uint32_t n_rows, uint32_t n_heads,

@@ -43,17 +43,19 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
 {
     struct cola_engine *e = NULL;
     enum cola_status status = COLA_OK;
-    struct cola_device_options device = {
-        .isa = options->isa ? options->isa : "auto", .n_threads = options->n_threads, .bf16 = options->bf16};
+    struct cola_device_options device = {.isa = options->isa ? options->isa : "auto",
+                                         .n_threads = options->n_threads,
+                                         .bf16 = options->bf16,
+                                         .bf16_products = options->bf16_products};
     COLA_TRY_DONE(cola_alloc((void **)&e, 1, sizeof *e, "engine"));
     e->model = model;
     e->config = cola_model_config(model);
     e->max_rows = options->max_rows ? options->max_rows : DEFAULT_ROWS;
     e->max_requests = options->max_requests ? options->max_requests : DEFAULT_REQUESTS;
     e->prefixes.limit_bytes = options->state_bytes;
+    e->sharing = options->sharing;
     COLA_TRY_DONE(cola_backend_find(options->backend ? options->backend : "auto", &e->backend));
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
-    e->sharing = options->sharing;
     COLA_TRY_DONE(bound_memory(e, options));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
     COLA_TRY_DONE(cola_alloc((void **)&e->batch, e->max_requests, sizeof *e->batch, "jobs"));

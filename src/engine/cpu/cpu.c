@@ -40,8 +40,23 @@ static void cpu_close(struct cola_device *device)
     free(device->scratch);
     free(device->packed_rows);
     free(device->group);
+    cola_onednn_close(device->onednn);
     cola_threads_destroy(device->threads);
     free(device);
+}
+
+/* "auto" does without the library where it cannot be used, and says why. */
+static enum cola_status open_onednn(struct cola_device *device, const char *products)
+{
+    if (!products) products = "auto";
+    if (!device->bf16 || strcmp(products, "exact") == 0) return COLA_OK;
+    enum cola_status status = device->kernels == &cola_cpu_kernels_avx512
+                                  ? cola_onednn_open(device->threads, &device->onednn)
+                                  : cola_fail(COLA_ERR_UNSUPPORTED, "oneDNN is not used with AVX2");
+    if (status == COLA_OK || strcmp(products, "onednn") == 0) return status;
+    cola_log(COLA_LOG_INFO, "bf16 products by our own kernels (%s): %s", COLA_NUMERICS_BF16,
+             cola_error_text());
+    return COLA_OK;
 }
 
 static enum cola_status cpu_open(const struct cola_device_options *options, struct cola_device **out)
@@ -53,6 +68,7 @@ static enum cola_status cpu_open(const struct cola_device_options *options, stru
     COLA_TRY_DONE(cola_threads_create(options->n_threads, &device->threads));
     device->n_threads = cola_threads_count(device->threads);
     device->bf16 = options->bf16;
+    COLA_TRY_DONE(open_onednn(device, options->bf16_products));
     COLA_TRY_DONE(
         cola_alloc((void **)&device->scratch, device->n_threads, sizeof *device->scratch, "attention"));
     *out = device;
@@ -64,13 +80,17 @@ done:
 
 static void cpu_describe(const struct cola_device *device, char *text, size_t n_text)
 {
-    snprintf(text, n_text, "%s, %u thread%s", device->kernels->isa, device->n_threads,
-             device->n_threads == 1 ? "" : "s");
+    const char *library = device->onednn ? cola_onednn_version() : "";
+    snprintf(text, n_text, "%s, %u thread%s%s%s", device->kernels->isa, device->n_threads,
+             device->n_threads == 1 ? "" : "s", *library ? ", oneDNN " : "", library);
 }
 
 static void cpu_numerics_id(const struct cola_device *device, char *text, size_t n_text)
 {
-    snprintf(text, n_text, "%s", device->bf16 ? COLA_NUMERICS_BF16 : COLA_NUMERICS_F32);
+    if (device->onednn)
+        cola_onednn_numerics_id(device->onednn, text, n_text);
+    else
+        snprintf(text, n_text, "%s", device->bf16 ? COLA_NUMERICS_BF16 : COLA_NUMERICS_F32);
 }
 
 /* What lies before each block; 64 bytes, so that the block begins with a cache line. */

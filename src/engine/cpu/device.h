@@ -11,13 +11,15 @@
 
 #include "cola/threads.h"
 #include "engine/cpu/kernels.h"
+#include "engine/cpu/onednn.h"
 
 struct cola_device {
     const struct cola_cpu_kernels *kernels;
     struct cola_threads *threads;
     uint32_t n_threads;
     bool bf16;
-    float *packed_rows; /* blocks [K, tile_rows] of a product's left side */
+    struct cola_onednn *onednn; /* bf16 products by the library; NULL: by our kernels */
+    float *packed_rows;         /* blocks [K, tile_rows] of a product's left side */
     size_t packed_room;
     struct cola_cpu_scratch *scratch; /* [n_threads] */
     uint32_t scratch_keys, scratch_head_size;

@@ -16,6 +16,7 @@
 
 #include "cola/hash.h"
 #include "engine/cpu/onednn.h"
+#include "engine/cpu/onednn_rows.h"
 
 enum {
     COLA_ONEDNN_SLICE = 192,  /* 3 x 64; K = 1536 of it is 576 KiB of bf16: the second-level cache holds it */
@@ -109,11 +110,5 @@ void cola_onednn_primitive_release(struct cola_onednn *o, struct cola_onednn_pri
 /* source bf16 [rows, K] -> out [rows, width], on the calling thread */
 dnnl_status_t cola_onednn_execute(struct cola_onednn *o, struct cola_onednn_shape *shape, uint32_t rows,
                                   uint32_t thread, const uint16_t *source, const void *packed, float *out);
-
-/* to[0 .. n-1] = x rounded to bf16, to[n .. padded-1] = 0 */
-void cola_onednn_round(const float *x, uint32_t n, uint32_t padded, uint16_t *to);
-/* out[r, c] = (add ? out[r, c] : 0) + from[r, c]; rows of `from` are `width` apart, of out `stride` */
-void cola_onednn_store(const float *from, uint32_t n_rows, uint32_t n_cols, uint32_t width, bool add,
-                       float *out, size_t stride);
 
 #endif

@@ -98,7 +98,9 @@ static enum cola_status pack(struct cola_onednn *o, const struct cola_tensor *te
     for (uint32_t t = 0; t < o->n_threads; t++)
         COLA_TRY(cola_grow((void **)&o->thread[t].staging, &o->thread[t].staging_room,
                            (size_t)COLA_ONEDNN_SLICE * m->padded_in, sizeof(uint16_t), "oneDNN weights"));
-    return run(o, m->n_slices, pack_slice, &packing, false, "dnnl_primitive_execute, packing weights");
+    COLA_TRY(run(o, m->n_slices, pack_slice, &packing, false, "dnnl_primitive_execute, packing weights"));
+    cola_tensor_leave(tensor, 0, (uint64_t)m->n_out * m->n_in);
+    return COLA_OK;
 }
 
 enum cola_status cola_onednn_load_matrix(struct cola_onednn *o, const struct cola_tensor *tensor, void *room,

@@ -48,13 +48,13 @@ static void pack(struct cola_device *device, struct packing *p)
 
 size_t cola_cpu_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor)
 {
-    (void)device;
+    if (device->onednn) return cola_onednn_matrix_bytes(device->onednn, tensor);
     return (tensor->shape[0] + COLA_PANEL - 1) / COLA_PANEL * COLA_PANEL * tensor->shape[1] * sizeof(float);
 }
 
 void cola_cpu_release_matrix(struct cola_device *device, struct cola_matrix *matrix)
 {
-    (void)device;
+    if (device->onednn) return cola_onednn_release_matrix(device->onednn, matrix);
     free(matrix);
 }
 
@@ -62,6 +62,7 @@ enum cola_status cola_cpu_load_matrix(struct cola_device *device, const struct c
                                       void *room, bool filled, struct cola_matrix **out)
 {
     struct cola_matrix *matrix;
+    if (device->onednn) return cola_onednn_load_matrix(device->onednn, tensor, room, filled, out);
     COLA_TRY(cola_alloc((void **)&matrix, 1, sizeof *matrix, "weight"));
     *matrix = (struct cola_matrix){
         .n_out = (uint32_t)tensor->shape[0], .n_in = (uint32_t)tensor->shape[1], .panel = room};
@@ -112,7 +113,6 @@ static void multiply_panels(void *context, uint32_t task, uint32_t thread)
     }
 }
 
-static enum cola_status multiply(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
 size_t cola_cpu_row_floats(struct cola_device *device, uint32_t widest)
 {
     (void)device;
@@ -131,6 +131,7 @@ static enum cola_status cover_packed_rows(struct cola_device *device, size_t n)
     return COLA_OK;
 }
 
+static enum cola_status multiply(struct cola_device *device, const float *x, const struct cola_matrix *matrix,
                                  uint32_t n_rows, bool add, float *out)
 {
     enum {
@@ -157,6 +158,7 @@ static enum cola_status cover_packed_rows(struct cola_device *device, size_t n)
 enum cola_status cola_cpu_product(struct cola_device *device, const float *x, uint32_t n_rows,
                                   const struct cola_product *product, uint32_t n_products, bool add)
 {
+    if (device->onednn) return cola_onednn_product(device->onednn, x, n_rows, product, n_products, add);
     for (uint32_t p = 0; p < n_products; p++)
         COLA_TRY(multiply(device, x, product[p].matrix, n_rows, add, product[p].out));
     return COLA_OK;
