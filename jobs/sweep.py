@@ -19,6 +19,7 @@ from cola_jobs import (  # noqa: E402  (needs the packages just ensured)
     sweep_facts,
     sweep_file,
     sweep_plan,
+    sweep_results,
     sweep_slurm,
     sweep_state,
     sweep_status,
@@ -44,12 +45,13 @@ def chosen(sweep: Sweep, wanted: list[str]) -> list[Run]:
     return runs
 
 
-def need_program(sweep: Sweep) -> None:
-    """Every verb asks cola."""
+def check_program(sweep: Sweep) -> None:
+    """Every verb asks cola: it must be there, and have the options that the file sets."""
     if not sweep.cola.exists():
         raise JobError(
             f"{sweep.cola}: not built; cmake --preset release && cmake --build --preset release, or cola ="
         )
+    sweep_file.check_search_options(sweep, sweep_results.search_options(sweep.cola))
 
 
 def plan(sweep: Sweep, options: argparse.Namespace) -> int:
@@ -204,7 +206,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         sweep = sweep_file.load(options.sweep)
-        need_program(sweep)
+        check_program(sweep)
         return options.verb(sweep, options)
     except (JobError, OSError) as error:
         print(f"sweep.py: {error}", file=sys.stderr)

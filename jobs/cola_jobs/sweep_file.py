@@ -18,30 +18,9 @@ from cola_jobs.venv import ROOT
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 SPACES = ("both", "skip", "repeat")
 CONTROLS = ("none", "wrong-answer")
-# options of `cola search` that [search], a benchmark or a preset may set; the others are the sweep's own
-SEARCH_KEYS = frozenset(
-    {
-        "preset",
-        "simulations",
-        "seed",
-        "metric",
-        "in-flight",
-        "state-memory",
-        "speculate",
-        "max-skip",
-        "max-block",
-        "max-times",
-        "min-length",
-        "max-length",
-        "exploration",
-        "length-penalty",
-        "epsilon",
-        "backend",
-        "isa",
-        "dtype",
-        "bf16-products",
-        "threads",
-    }
+# options of `cola search` that are the sweep's own; which others there are, the program itself says
+TAKEN_SEARCH = frozenset(
+    {"model", "out", "resume", "space", "samples", "shard", "control", "memo", "time-limit", "quiet", "help"}
 )
 # options of prepare.py that a benchmark may set, and their types
 PREPARE_KEYS: Mapping[str, type] = {
@@ -248,9 +227,8 @@ def _search_options(where: str, tables: list[Mapping[str, Any]]) -> dict[str, An
     for table in tables:
         for key, value in table.items():
             name = key.replace("_", "-")
-            if name not in SEARCH_KEYS:
-                known = ", ".join(sorted(SEARCH_KEYS))
-                raise JobError(f"{where}: unknown option {key} of cola search, expected {known}")
+            if name in TAKEN_SEARCH:
+                raise JobError(f"{where}: {key} is the sweep's own option of cola search")
             merged[name] = value
     n = merged.get("simulations")
     if type(n) is not int or n < 1:
@@ -367,6 +345,14 @@ class _Reader:
                     )
                 )
         return made
+
+
+def check_search_options(sweep: Sweep, known: frozenset[str]) -> None:
+    """Refuses options that the program does not have, before any job dies of them."""
+    for run in sweep.runs:
+        for word in run.options:
+            if word.startswith("--") and word[2:] not in known:
+                raise JobError(f"{sweep.path}: {run.id}: {sweep.cola} search has no option {word}")
 
 
 def load(path: Path) -> Sweep:

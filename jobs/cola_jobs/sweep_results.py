@@ -6,6 +6,7 @@ of a running search come from the journal (docs/format-journal.md), but what was
 
 import json
 import mmap
+import re
 import struct
 import subprocess
 from dataclasses import dataclass
@@ -125,6 +126,14 @@ def read(cola: Path, path: Path) -> Shard:
         except (OSError, ValueError, struct.error) as error:
             shard.error = shard.error or f"{journal}: {error}"
     return shard
+
+
+def search_options(cola: Path) -> frozenset[str]:
+    """The names of the options of `cola search`, as its help lists them."""
+    done = subprocess.run([str(cola), "search", "--help"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise JobError(f"{cola} search --help: exit status {done.returncode}: {done.stderr.strip()}")
+    return frozenset(re.findall(r"^  --([a-z0-9-]+)", done.stdout, re.MULTILINE))
 
 
 def digest(cola: Path, path: Path) -> str:

@@ -51,6 +51,8 @@ elif argv[0] == "show":
     else:
         page["finished_samples"] = {"target_found": {"count": page["found"][0], "of": page["found"][1]}}
         print(json.dumps(page))
+elif argv[0] == "search":
+    print("".join(f"  --{name} X\\n" for name in "simulations preset space control threads".split()))
 else:
     print(json.dumps({"evaluations_per_s": 2.0}))
 """
@@ -167,6 +169,13 @@ def test_plan_without_slurm_and_with_bench(world: World, capsys: pytest.CaptureF
     assert f"{100 / 2 / 3600 * 3:.3g}" in capsys.readouterr().out
     assert world.run("submit") == 1
     assert "squeue: no such program" in capsys.readouterr().err
+
+
+def test_an_option_that_cola_does_not_have(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.edit("simulations = 10", "simulations = 10\nsimulation = 10")
+    assert world.run("submit") == 1
+    assert "search has no option --simulation\n" in capsys.readouterr().err
+    assert not world.submitted()
 
 
 def test_submit_arrays_merges_and_controls(world: World) -> None:
@@ -316,6 +325,13 @@ def test_status_sums_shards_and_shows_the_last_words(
     assert "    cola: error: no such  model\n" in out
 
 
+def test_an_id_that_slurm_gave_out_again_is_not_ours(world: World) -> None:
+    assert world.run("submit", HARD) == 0
+    (world.root / "queue").write_text("101|RUNNING|None|(null)\n102|RUNNING|None|cola-sweep:other:search:x\n")
+    assert world.run("status", HARD) == 1
+    assert world.run("submit", HARD) == 0 and len(world.submitted()) == 4
+
+
 def test_status_without_a_log_or_with_a_damaged_file(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -375,3 +391,6 @@ def test_state_survives_and_a_second_writer_is_refused(
     (world.root / "out" / "sweep.json").write_text("{")
     assert world.run("status") == 1
     assert "sweep.json: damaged" in capsys.readouterr().err
+    (world.root / "out" / "sweep.json").write_text('{"version": 2, "id": "x", "tasks": {}, "runs": {}}')
+    assert world.run("status") == 1
+    assert "version 2, this program knows 1" in capsys.readouterr().err

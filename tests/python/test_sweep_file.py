@@ -63,7 +63,11 @@ def test_later_tables_change_earlier_ones(write: Write) -> None:
     ("old", "new", "words"),
     [
         ("simulations = 10", "", "simulations is None: a sweep says how many"),
-        ("simulations = 10", "simulations = 10\nresume = true", "unknown option resume of cola search"),
+        (
+            "simulations = 10",
+            "simulations = 10\nresume = true",
+            "resume is the sweep's own option of cola search",
+        ),
         ("[models.m]\npath = 'm'".replace("'", '"'), "", "models: none is there"),
         ('path = "m"', "", "models.m: path is missing"),
         ('path = "m"', 'path = "m"\ndtype = "f32"', "models.m: unknown key dtype"),
@@ -111,13 +115,14 @@ def test_examples_load(path: Path) -> None:
         assert rows.startswith("hf:") or Path(rows).exists()
 
 
-def test_options_are_those_of_cola_search() -> None:
-    """What a sweep may set, and what it sets itself, are together the option tables of the program."""
-    sources = [ROOT / "src" / "cli" / name for name in ("search_setup_hdf5.c", "engine_options.h")]
-    tables = "".join(path.read_text() for path in sources)
-    options = set(re.findall(r'\{"([a-z0-9-]+)",\s*(?:\\\s*)?COLA_OPTION_', tables))
-    own = {"model", "out", "resume", "space", "samples", "shard", "control", "memo", "time-limit", "quiet"}
-    assert options == own | sweep_file.SEARCH_KEYS, "new options need a place in jobs/cola_jobs/sweep_file.py"
+def test_options_are_the_programs(write: Write, program: Path) -> None:
+    known = sweep_results.search_options(program)
+    assert known >= {"preset", "simulations", "seed", "in-flight"} and known >= sweep_file.TAKEN_SEARCH
+    sweep = sweep_file.load(write(GOOD + "in_flight = 3\n"))
+    sweep_file.check_search_options(sweep, known)
+    sweep = sweep_file.load(write(GOOD + "in_fligth = 3\n"))
+    with pytest.raises(JobError, match=r"m/b/cola-both: .* search has no option --in-fligth"):
+        sweep_file.check_search_options(sweep, known)
 
 
 def test_ranges() -> None:
