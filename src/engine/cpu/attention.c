@@ -65,7 +65,8 @@ enum cola_status cola_cpu_attention(struct cola_device *device, const struct col
     return COLA_OK;
 }
 
-/* A store is its keys in blocks of 16 positions, [ceil(room/16), G, d, 16], then its values, [room, G*d]. */
+/* A store is its keys in blocks of 16 positions, [ceil(room/16), G, d, 16], then its values, [G, room, d]: a
+ * head reads each in one stream. */
 size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
                              uint32_t head_size)
 {
@@ -78,15 +79,16 @@ enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct co
                                      uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size, uint32_t first,
                                      uint32_t room, float *store)
 {
-    size_t width = (size_t)n_kv_heads * head_size;
+    size_t d = head_size, width = n_kv_heads * d;
     float *values = store + (size_t)cola_ceil_div(room, COLA_LANES) * COLA_LANES * width;
     (void)device;
-    memcpy(values + first * width, rows->v, n_rows * width * sizeof *values);
     for (uint32_t r = 0; r < n_rows; r++) {
         uint32_t position = first + r;
         float *to = store + position / COLA_LANES * (COLA_LANES * width) + position % COLA_LANES;
-        const float *k = rows->k + r * width;
+        const float *k = rows->k + r * width, *v = rows->v + r * width;
         for (size_t i = 0; i < width; i++) to[i * COLA_LANES] = k[i];
+        for (uint32_t g = 0; g < n_kv_heads; g++)
+            memcpy(values + (g * (size_t)room + position) * d, v + g * d, d * sizeof *v);
     }
     return COLA_OK;
 }

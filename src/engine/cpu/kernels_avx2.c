@@ -2,8 +2,9 @@
  * vectors of the panel, 1 broadcast of 16 registers), twice for a panel of 32, and lanes.h. */
 #include "engine/cpu/vector_avx2.h"
 
-#define V_SCORE_ROWS 6u /* 12 half sums, 2 half key vectors, a broadcast */
-#include "engine/cpu/lanes.h"
+#define V_SCORE_ROWS 6u
+#define V_SUMS 6 /* of attention in registers: 12 halves of 16 */
+#include "engine/cpu/attend.h"
 
 enum { TILE_ROWS = 6, HALF_PANEL = 16 };
 

@@ -3,8 +3,9 @@
  * where the CPU has it. */
 #include "engine/cpu/vector_avx512.h"
 
-#define V_SCORE_ROWS 8u /* 8 sums, a key vector, a broadcast */
-#include "engine/cpu/lanes.h"
+#define V_SCORE_ROWS 8u
+#define V_SUMS 16 /* of attention in registers: 16 of 32, 2 to 4 vectors of keys or values, a broadcast */
+#include "engine/cpu/attend.h"
 
 enum { TILE_ROWS = 14 };
 
