@@ -37,7 +37,8 @@ enum cola_stop cola_signals_stop(void);
 
 struct cola_worker_options {
     const char *model_dir;
-    struct cola_engine_options engine; /* n_threads 0: the cores that are this rank's */
+    struct cola_engine_options engine; /* n_threads 0: the cores that are this rank's; sharing: set here */
+    bool own_weights;                  /* no sharing with other workers of the node */
     /* For measurements, NULL: none. Called by the worker when its engine is ready, and before it goes. */
     void (*observe)(void *user, struct cola_engine *engine, bool leaving);
     void *observe_user;

@@ -12,4 +12,9 @@
  * none of them can be read. `root` goes before the paths of files: "" but in tests. */
 uint64_t cola_machine_memory(const char *root);
 
+/* What a process of this program holds beside its engine's account: the program and its libraries (Open MPI,
+ * HDF5), tables and messages, pages of the checkpoint that are read at the moment, and for each thread its
+ * stack and attention's scratch. Measured: docs/PERFORMANCE.md. */
+uint64_t cola_machine_program_bytes(uint32_t n_threads);
+
 #endif

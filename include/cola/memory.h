@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cola/status.h"
 
@@ -27,5 +28,8 @@ enum cola_status cola_grow(void **items, size_t *room, size_t n, size_t size, co
  * them, for blocks that are used from one end to the other. */
 enum cola_status cola_pages_map(size_t n_bytes, bool large, const char *what, void **out);
 void cola_pages_unmap(void *pages, size_t n_bytes); /* NULL allowed */
+
+/* "1.5 GiB", for messages; returns text. */
+const char *cola_memory_text(uint64_t n_bytes, char text[32]);
 
 #endif

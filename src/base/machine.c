@@ -125,3 +125,8 @@ uint64_t cola_machine_memory(const char *root)
 {
     return least(available(root), least(left_by_cgroups(root), left_by_slurm()));
 }
+
+uint64_t cola_machine_program_bytes(uint32_t n_threads)
+{
+    return ((uint64_t)64 + n_threads) << 20;
+}

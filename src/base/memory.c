@@ -2,6 +2,7 @@
 #include "cola/memory.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -53,4 +54,14 @@ enum cola_status cola_pages_map(size_t n_bytes, bool large, const char *what, vo
 void cola_pages_unmap(void *pages, size_t n_bytes)
 {
     if (pages && munmap(pages, n_bytes) != 0) (void)!madvise(pages, n_bytes, MADV_DONTNEED);
+}
+
+const char *cola_memory_text(uint64_t n_bytes, char text[32])
+{
+    double mib = (double)n_bytes / (1 << 20);
+    if (mib < 1024)
+        snprintf(text, 32, "%.1f MiB", mib);
+    else
+        snprintf(text, 32, "%.2f GiB", mib / 1024);
+    return text;
 }

@@ -3,6 +3,27 @@
 
 #include <string.h>
 
+#include "cola/machine.h"
+#include "cola/memory.h"
+#include "cola/threads.h"
+
+/* --memory is of the process, the engine's bound is of what it allocates. Without: half of what is free, so
+ * that others, the page cache and the master have the other half. */
+static enum cola_status bound_memory(const struct cola_options *options, struct cola_engine_options *out)
+{
+    uint64_t bound = cola_options_uint(options, "memory") << 20, free_bytes = cola_machine_memory("");
+    uint64_t program = cola_machine_program_bytes(out->n_threads ? out->n_threads : cola_threads_cores());
+    char all[32], alone[32];
+    if (!bound && free_bytes != UINT64_MAX) out->machine_memory_bytes = free_bytes / 2;
+    if (!bound) return COLA_OK;
+    if (bound <= program)
+        return cola_fail(COLA_ERR_MEMORY,
+                         "--memory: %s is too little: program, libraries and threads alone take up to %s",
+                         cola_memory_text(bound, all), cola_memory_text(program, alone));
+    out->memory_bytes = bound - program;
+    return COLA_OK;
+}
+
 enum cola_status cola_cli_engine_options(const struct cola_options *options, struct cola_engine_options *out)
 {
     if (!cola_options_given(options, "model"))

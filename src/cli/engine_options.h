@@ -15,7 +15,8 @@
     {"threads", COLA_OPTION_UINT, "N", "0", 0, 4096, NULL, "threads of each process, 0: its share of the cores"}
 /* clang-format on */
 
-/* Fills *out from the table above (strings borrowed from `options`); COLA_ERR_USAGE without --model,
+/* Fills *out from the table above (strings borrowed from `options`), and the bound on memory from what is free
+ * now; COLA_ERR_USAGE without --model, COLA_ERR_MEMORY for a --memory that the program alone takes,
  * COLA_ERR_UNSUPPORTED for a dtype that is not built. */
 enum cola_status cola_cli_engine_options(const struct cola_options *options, struct cola_engine_options *out);
 

@@ -27,8 +27,10 @@ static const struct cola_option table[] = {
      "take what another run of this model and these tasks evaluated"},
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL,
      "requests in each worker's engine; default: the engine's"},
-    {"state-memory", COLA_OPTION_UINT, "MIB", "1024", 0, 1e9, NULL,
-     "of each worker, for states that chains of a sample share (letter, loglik); 0: none. Changes no result"},
+    {"state-memory", COLA_OPTION_UINT, "MIB", NULL, 0, 1e9, NULL,
+     "of --memory, for states that chains of a sample share; 0: none; default: all that is left"},
+    {"no-share-weights", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL,
+     "a copy of the weights for every worker, not one for those of a node"},
     {"speculate", COLA_OPTION_UINT, "W", "1", 1, COLA_SPECULATE_MAX, NULL,
      "chains of one sample that may be out at once, on guesses: for more workers than samples. Changes no "
      "result"},
@@ -171,7 +173,9 @@ enum cola_status cola_search_setup(const struct cola_options *o, double began_s,
     s.metric = cola_options_string(o, "metric");
     s.worker.model_dir = s.model_dir;
     s.worker.engine.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
-    s.worker.engine.state_bytes = cola_options_uint(o, "state-memory") << 20;
+    s.worker.engine.state_bytes =
+        cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
+    s.worker.own_weights = cola_options_flag(o, "no-share-weights");
     if (cola_options_given(o, "time-limit")) s.stop_at_s = began_s + cola_options_real(o, "time-limit");
     s.resume = cola_options_flag(o, "resume");
     s.quiet = cola_options_flag(o, "quiet");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cluster/master.h"
 #include "cola/clock.h"
@@ -93,6 +94,24 @@ static enum cola_status compare(const struct cola_master *m, uint32_t rank)
     return compare_number(m, rank, "longest context", first->max_positions, other->max_positions);
 }
 
+/* What a worker's memory goes to, before it is needed. */
+static void report_memory(struct cola_master *m, uint32_t rank, const struct cola_hello *h)
+{
+    char all[32], weights[32], batch[32], states[32], bound[64] = "without a bound", holders[64] = "";
+    char rest[96] = "";
+    if (h->n_sharing > 1)
+        snprintf(holders, sizeof holders, " (shared by %u workers, packed %s)", h->n_sharing,
+                 h->packs_weights ? "here" : "by another");
+    if (h->memory_bytes) snprintf(bound, sizeof bound, "up to %s", cola_memory_text(h->memory_bytes, all));
+    if (h->state_bytes >= h->memory_bytes - h->weight_bytes - h->batch_bytes) /* not bounded further */
+        snprintf(rest, sizeof rest, " and states");
+    else if (h->state_bytes)
+        snprintf(rest, sizeof rest, ", states up to %s", cola_memory_text(h->state_bytes, states));
+    cola_report_line(m, "worker %u: memory %s: weights %s%s, batch %s, the rest for requests%s", rank, bound,
+                     cola_memory_text(h->weight_bytes, weights), holders,
+                     cola_memory_text(h->batch_bytes, batch), rest);
+}
+
 static enum cola_status on_hello(struct cola_master *m, uint32_t rank, const struct cola_hello *hello)
 {
     struct worker_state *w = &m->worker[rank];
@@ -104,6 +123,7 @@ static enum cola_status on_hello(struct cola_master *m, uint32_t rank, const str
     m->n_layers = hello->n_layers;
     cola_report_line(m, "worker %u of %u is ready: %s, %s (%s) after %.1f s", rank, m->n_workers, hello->host,
                      hello->backend, hello->device, (double)hello->load_s);
+    report_memory(m, rank, hello);
     return COLA_OK;
 }
 
@@ -169,10 +189,17 @@ static enum cola_status check_sample(const struct cola_master *m, uint32_t i, co
     return COLA_OK;
 }
 
+/* From the system, not from the seed: runs that are at work at the same time must not meet. */
+static void draw_key(uint64_t *key)
+{
+    if (getrandom(key, sizeof *key, 0) != (ssize_t)sizeof *key) *key = 0; /* then nothing is shared */
+}
+
 enum cola_status cola_handshake(struct cola_master *m)
 {
     struct cola_message start = {.kind = COLA_MESSAGE_START};
     start.start.n_samples = cola_tasks_info(m->options->tasks)->n_samples;
+    draw_key(&start.start.sharing_key);
     cola_report_line(m, "loading the model on %u worker%s", m->n_workers, m->n_workers == 1 ? "" : "s");
     for (uint32_t i = 1; i <= m->n_workers; i++) COLA_TRY(cola_dispatch_message(m, i, &start));
     COLA_TRY(wait_for_hellos(m));

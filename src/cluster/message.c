@@ -158,6 +158,12 @@ static void code_text(struct coder *c, char *text, size_t room)
     text[n] = '\0';
 }
 
+static void code_start(struct coder *c, struct cola_start *m)
+{
+    code_u32(c, &m->n_samples);
+    code_uint(c, &m->sharing_key, 8);
+}
+
 static void code_hello(struct coder *c, struct cola_hello *m)
 {
     code_text(c, m->program, sizeof m->program);
@@ -171,10 +177,16 @@ static void code_hello(struct coder *c, struct cola_hello *m)
     code_u32(c, &m->max_positions);
     code_u32(c, &m->credit);
     code_u32(c, &m->n_threads);
+    code_u32(c, &m->n_sharing);
+    code_u32(c, &m->packs_weights);
     code_uint(c, &m->weight_bytes, 8);
+    code_uint(c, &m->memory_bytes, 8);
+    code_uint(c, &m->batch_bytes, 8);
+    code_uint(c, &m->state_bytes, 8);
     code_f32(c, &m->load_s);
     if (m->n_layers < 1 || m->n_layers > COLA_LAYERS_MAX) refuse(c, "has an impossible number of layers");
     if (m->credit < 1) refuse(c, "offers no credit");
+    if (m->n_sharing < 1 || m->packs_weights > 1) refuse(c, "has impossible weights");
 }
 
 /* Gold and the candidates' bytes stay with the master. */
@@ -225,6 +237,7 @@ static void code_result(struct coder *c, struct cola_result *m)
     code_i32(c, &m->argmax);
     code_u32(c, &m->cost.layers_asked);
     code_u32(c, &m->cost.layers_executed);
+    code_uint(c, &m->cost.row_layers, 8);
     code_f32(c, &m->cost.seconds);
 }
 
@@ -241,7 +254,7 @@ static void code_error(struct coder *c, struct cola_error_message *m)
 static void code_body(struct coder *c, struct cola_message *m)
 {
     switch (m->kind) {
-    case COLA_MESSAGE_START: code_u32(c, &m->start.n_samples); break;
+    case COLA_MESSAGE_START: code_start(c, &m->start); break;
     case COLA_MESSAGE_HELLO: code_hello(c, &m->hello); break;
     case COLA_MESSAGE_SAMPLE: code_sample(c, &m->sample); break;
     case COLA_MESSAGE_REQUEST: code_request(c, &m->request); break;

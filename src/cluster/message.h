@@ -21,7 +21,7 @@
 #include "cola/status.h"
 #include "cola/task.h"
 
-enum { COLA_PROTOCOL_VERSION = 2 };
+enum { COLA_PROTOCOL_VERSION = 3 };
 
 enum cola_message_kind {
     COLA_MESSAGE_START = 1,    /* master -> worker, first: load the model */
@@ -35,7 +35,8 @@ enum cola_message_kind {
 };
 
 struct cola_start {
-    uint32_t n_samples; /* rows of tasks.h5: sample indices are below */
+    uint32_t n_samples;   /* rows of tasks.h5: sample indices are below */
+    uint64_t sharing_key; /* of this run: workers of one node share their weights by it; 0: they do not */
 };
 
 struct cola_hello {
@@ -48,8 +49,13 @@ struct cola_hello {
     uint32_t n_layers, n_vocab, max_positions; /* of the model */
     uint32_t credit;                           /* requests that may be out at this worker */
     uint32_t n_threads;
+    uint32_t n_sharing;     /* workers of its node that hold one copy of the weights, this one included */
+    uint32_t packs_weights; /* 1: it packed its copy; 0: another worker did */
     uint64_t weight_bytes;
-    float load_s; /* seconds from START to HELLO */
+    uint64_t memory_bytes; /* the bound of its engine; 0: none */
+    uint64_t batch_bytes;  /* buffers of a batch */
+    uint64_t state_bytes;  /* shared states take at most; UINT64_MAX: no bound */
+    float load_s;          /* seconds from START to HELLO */
 };
 
 struct cola_request_message {

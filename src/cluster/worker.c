@@ -80,7 +80,12 @@ static enum cola_status say_hello(struct worker *w, uint32_t n_threads, double b
     h->max_positions = config->max_positions;
     h->credit = w->n_slots;
     h->n_threads = n_threads;
+    h->n_sharing = info.weights_are_shared ? w->comm->node_ranks : 1;
+    h->packs_weights = !info.weights_were_here;
     h->weight_bytes = info.weight_bytes;
+    h->memory_bytes = info.memory_bytes;
+    h->batch_bytes = info.batch_bytes;
+    h->state_bytes = info.state_bytes;
     h->load_s = (float)(cola_clock_s() - began_s);
     return send_message(w, &m);
 }
@@ -103,6 +108,9 @@ static enum cola_status on_start(struct worker *w, const struct cola_start *star
     double began_s = cola_clock_s();
     struct cola_engine_options engine = w->options->engine;
     if (engine.n_threads == 0) engine.n_threads = w->comm->n_cores;
+    engine.sharing = (struct cola_weight_sharing){.key = w->options->own_weights ? 0 : start->sharing_key,
+                                                  .rank = w->comm->node_rank,
+                                                  .n_ranks = w->comm->node_ranks};
     w->n_samples = start->n_samples;
     COLA_TRY(cola_alloc((void **)&w->held, w->n_samples, sizeof *w->held, "the table of samples"));
     COLA_TRY(cola_model_open(w->options->model_dir, &w->model));

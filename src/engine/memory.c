@@ -1,8 +1,6 @@
 /* memory.c - the account of memory.h. */
 #include "engine/memory.h"
 
-#include <stdio.h>
-
 #include "engine/state.h"
 
 enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out)
@@ -28,14 +26,4 @@ bool cola_memory_make_room(struct cola_engine *e, uint64_t n_bytes)
            n_bytes > m->limit_bytes - m->held_bytes - m->promised_bytes)
         if (!cola_prefix_drop_one(e)) return false;
     return true;
-}
-
-const char *cola_memory_text(uint64_t n_bytes, char text[32])
-{
-    double mib = (double)n_bytes / (1 << 20);
-    if (mib < 1024)
-        snprintf(text, 32, "%.1f MiB", mib);
-    else
-        snprintf(text, 32, "%.2f GiB", mib / 1024);
-    return text;
 }

@@ -26,7 +26,4 @@ void cola_memory_release(struct cola_engine *e, float *memory, size_t n); /* NUL
 /* Whether n_bytes more fit beside what is held and promised, after dropping shared states if need be. */
 bool cola_memory_make_room(struct cola_engine *e, uint64_t n_bytes);
 
-/* "1.5 GiB", for messages. Two calls in one expression need two texts. */
-const char *cola_memory_text(uint64_t n_bytes, char text[32]);
-
 #endif

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "cli/search_setup.h"
+#include "cola/machine.h"
 
 enum { MOST_WORDS = 16 };
 
@@ -44,6 +45,10 @@ static void options_without_numbers_are_the_presets(void **state)
     assert_int_equal(s.search.max_skip, preset.max_skip);
     assert_true(s.search.exploration == preset.exploration && s.search.epsilon == preset.epsilon);
     assert_true(s.stop_at_s == 0);
+    assert_true(s.worker.engine.state_bytes == UINT64_MAX); /* all that is left */
+    assert_int_equal(s.worker.engine.memory_bytes, 0);
+    assert_true(s.worker.engine.machine_memory_bytes > 0); /* of what is free */
+    assert_false(s.worker.own_weights);
     cola_options_destroy(o);
 }
 
@@ -80,6 +85,30 @@ static void every_preset_can_be_chosen(void **state)
         assert_string_equal(s.preset, name);
         cola_options_destroy(o);
     }
+}
+
+static void memory_is_of_the_process_with_its_program(void **state)
+{
+    (void)state;
+    struct cola_options *o;
+    struct search_setup s;
+    uint64_t program = cola_machine_program_bytes(2);
+    assert_int_equal(
+        read_words(WORDS("--memory", "300", "--threads", "2", "--state-memory", "5", "--no-share-weights"),
+                   &o, &s),
+        COLA_OK);
+    assert_int_equal(s.worker.engine.memory_bytes, (300 << 20) - program);
+    assert_int_equal(s.worker.engine.machine_memory_bytes, 0);
+    assert_int_equal(s.worker.engine.state_bytes, 5 << 20);
+    assert_true(s.worker.own_weights);
+    cola_options_destroy(o);
+    assert_int_equal(read_words(WORDS("--memory", "66", "--threads", "2"), &o, &s), COLA_ERR_MEMORY);
+    assert_non_null(strstr(cola_error_text(), "66.0 MiB"));
+    assert_int_equal(read_words(WORDS("--memory", "67", "--threads", "2", "--state-memory", "0"), &o, &s),
+                     COLA_OK);
+    assert_int_equal(s.worker.engine.memory_bytes, 1 << 20);
+    assert_int_equal(s.worker.engine.state_bytes, 0);
+    cola_options_destroy(o);
 }
 
 static void assert_rows(const char *option, const char *value, uint32_t n_rows, int64_t first, uint32_t n)
@@ -180,6 +209,7 @@ int main(void)
         cmocka_unit_test(options_without_numbers_are_the_presets),
         cmocka_unit_test(numbers_given_replace_the_presets),
         cmocka_unit_test(every_preset_can_be_chosen),
+        cmocka_unit_test(memory_is_of_the_process_with_its_program),
         cmocka_unit_test(rows_and_shards_pick_what_they_say),
         cmocka_unit_test(nonsense_is_a_usage_error),
         cmocka_unit_test(every_number_is_recorded_and_reads_back),

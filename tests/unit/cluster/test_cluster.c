@@ -354,9 +354,13 @@ static void tell_lie(struct cola_comm *comm, enum lie lie, uint64_t id)
 
 static enum lie present_lie;
 
-static const struct cola_message hello_of_a_liar = {
-    .kind = COLA_MESSAGE_HELLO,
-    .hello = {.numerics_id = "f32-1", .n_layers = 6, .n_vocab = N_VOCAB, .max_positions = 512, .credit = 1}};
+static const struct cola_message hello_of_a_liar = {.kind = COLA_MESSAGE_HELLO,
+                                                    .hello = {.numerics_id = "f32-1",
+                                                              .n_layers = 6,
+                                                              .n_vocab = N_VOCAB,
+                                                              .max_positions = 512,
+                                                              .credit = 1,
+                                                              .n_sharing = 1}};
 
 static void *lying_worker(void *argument)
 {

@@ -25,7 +25,7 @@ static struct cola_message example(enum cola_message_kind kind)
     static const float scores[] = {-1.5f, 3.25e-40f, 1e30f};
     struct cola_message m = {.kind = kind};
     switch (kind) {
-    case COLA_MESSAGE_START: m.start.n_samples = 1234567; break;
+    case COLA_MESSAGE_START: m.start = (struct cola_start){1234567, 0xfedcba9876543210ull}; break;
     case COLA_MESSAGE_HELLO:
         m.hello = (struct cola_hello){.program = "0.1.0 abc",
                                       .backend = "cpu",
@@ -38,7 +38,12 @@ static struct cola_message example(enum cola_message_kind kind)
                                       .max_positions = 8192,
                                       .credit = 55,
                                       .n_threads = 2,
+                                      .n_sharing = 3,
+                                      .packs_weights = 1,
                                       .weight_bytes = 0x123456789abcdefull,
+                                      .memory_bytes = 0x223456789abcdefull,
+                                      .batch_bytes = 0x323456789abcdefull,
+                                      .state_bytes = 0x423456789abcdefull,
                                       .load_s = 1.25f};
         break;
     case COLA_MESSAGE_SAMPLE:
@@ -66,7 +71,7 @@ static struct cola_message example(enum cola_message_kind kind)
                                         .n_tokens = 4,
                                         .logsumexp = 12.5f,
                                         .argmax = -1,
-                                        .cost = {30, 20, 0.125f}};
+                                        .cost = {30, 20, 0x123456789ull, 0.125f}};
         break;
     case COLA_MESSAGE_FORGET: m.forget = 0xffffffff; break;
     case COLA_MESSAGE_SHUTDOWN: m.shutdown = 75; break;
@@ -87,7 +92,10 @@ static void assert_same(const struct cola_message *a, const struct cola_message 
 {
     assert_int_equal(a->kind, b->kind);
     switch (a->kind) {
-    case COLA_MESSAGE_START: assert_int_equal(a->start.n_samples, b->start.n_samples); break;
+    case COLA_MESSAGE_START:
+        assert_int_equal(a->start.n_samples, b->start.n_samples);
+        assert_true(a->start.sharing_key == b->start.sharing_key);
+        break;
     case COLA_MESSAGE_HELLO:
         assert_string_equal(a->hello.program, b->hello.program);
         assert_string_equal(a->hello.backend, b->hello.backend);
@@ -167,7 +175,7 @@ static void sample_travels_without_gold(void **state)
 static void request_bytes_are_little_endian_and_fixed(void **state)
 {
     (void)state;
-    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 2, 0, 4, 0, 22,  0,   0,   0,   /* header */
+    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 3, 0, 4, 0, 22,  0,   0,   0,   /* header */
                                        8,   7,   6,   5,   4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa, /* id, sample */
                                        3,   0,   0,   0,   0, 0, 2, 1, 1,   0};
     static const cola_layer chain[] = {0, 258, 1};
@@ -261,7 +269,7 @@ static void another_version_is_a_mismatch_with_both_numbers(void **state)
     bytes.bytes[4] = 9;
     assert_int_equal(unpack_exact(bytes.bytes, bytes.n_bytes, &room), COLA_ERR_MISMATCH);
     assert_non_null(strstr(cola_error_text(), "version 9"));
-    assert_non_null(strstr(cola_error_text(), "speaks 2"));
+    assert_non_null(strstr(cola_error_text(), "speaks 3"));
     cola_buffer_fini(&bytes);
     cola_buffer_fini(&room);
 }
