@@ -185,6 +185,7 @@ static void count_result(struct cola_master *m, struct worker_state *w, const st
     c->n_new++;
     c->layers_asked += n_passes * result->cost.layers_asked;
     c->layers_executed += result->cost.layers_executed;
+    c->row_layers += result->cost.row_layers;
     w->n_results++;
     w->layers_asked += n_passes * result->cost.layers_asked;
     w->layers_executed += result->cost.layers_executed;

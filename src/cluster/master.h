@@ -45,6 +45,7 @@ struct counts {
     uint64_t n_new, n_known;        /* evaluations told: by workers now, from the record */
     uint64_t n_nodes; /* of them in trees; the others were guessed in vain, or not yet in turn */
     uint64_t layers_asked, layers_executed;
+    uint64_t row_layers; /* executed */
 };
 
 struct cola_master {

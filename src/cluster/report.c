@@ -84,11 +84,14 @@ void cola_report_summary(struct cola_master *m)
                      m->options->n_samples, (unsigned long long)(c->n_new + c->n_known),
                      (unsigned long long)c->n_new, (unsigned long long)c->n_known);
     report_speculation(m);
-    cola_report_line(
-        m, "%s (%.1f s) of search: %.1f chains/s, %.0f layers/s asked, %.0f executed (%.1f %% shared)", took,
-        elapsed_s, (double)c->n_new * per_s, (double)c->layers_asked * per_s,
-        (double)c->layers_executed * per_s,
-        c->layers_asked ? 100 - 100.0 * (double)c->layers_executed / (double)c->layers_asked : 0.0);
+    cola_report_line(m,
+                     "%s (%.1f s) of search: %.1f chains/s, %.0f layers/s asked, %.0f executed (%.1f %% "
+                     "shared), %.3g million row-layers",
+                     took, elapsed_s, (double)c->n_new * per_s, (double)c->layers_asked * per_s,
+                     (double)c->layers_executed * per_s,
+                     c->layers_asked ? 100 - 100.0 * (double)c->layers_executed / (double)c->layers_asked
+                                     : 0.0,
+                     1e-6 * (double)c->row_layers);
     cola_report_line(
         m, "%s found in %u of %u samples (%.1f %%): by the base chain in %u, only by others in %u",
         looked_for(m), c->n_found, c->n_begun, c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0,
