@@ -25,8 +25,8 @@ static const struct cola_option options_table[] = {
     {"rounds", COLA_OPTION_UINT, "N", "3", 1, 1000, NULL, "times that everything is measured"},
     {"preset", COLA_OPTION_CHOICE, NULL, "cola", 0, 0, cola_search_presets, "policy and its numbers"},
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL, "requests in the engine; default: the engine's"},
-    {"state-memory", COLA_OPTION_UINT, "MIB", "1024", 0, 1e9, NULL,
-     "for states that chains of a sample share; 0: none"},
+    {"state-memory", COLA_OPTION_UINT, "MIB", NULL, 0, 1e9, NULL,
+     "for states that chains of a sample share; 0: none; default: as cola search"},
     {"engine-only", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "no trees, messages or journal"},
     {"score", COLA_OPTION_CHOICE, NULL, "loglik", 0, 0, "letter|loglik|generate",
      "score rule of random samples; letter, loglik: 4 candidates"},
@@ -76,7 +76,8 @@ static enum cola_status engine_alone(const struct cola_options *o, const struct 
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(cola_cli_engine_options(o, &options));
     options.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
-    options.state_bytes = cola_options_uint(o, "state-memory") << 20;
+    options.state_bytes =
+        cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
     COLA_TRY_DONE(cola_bench_chains(o, cola_model_config(model)->n_layers, work));
     COLA_TRY_DONE(cola_engine_create(model, &options, &engine));
     COLA_TRY_DONE(cola_bench_engine_rounds(engine, work, n_rounds, round));

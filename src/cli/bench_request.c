@@ -65,7 +65,8 @@ static enum cola_status same_best(const struct cola_sample *s, const struct cola
     *difference = 0;
     for (uint32_t i = 0; i < ours->n_scores; i++) {
         const json_t *value = json_array_get(list, i);
-        double a = (double)ours->score[i], b = json_is_number(value) ? json_number_value(value) : (double)NAN;
+        float theirs_f = json_is_number(value) ? (float)json_number_value(value) : NAN;
+        double a = (double)ours->score[i], b = (double)theirs_f; /* its digits are those of a float */
         if (a > our_most) our_most = a, our_best = i;
         if (b > their_most) their_most = b, their_best = i;
         if (fabs(a - b) > *difference) *difference = fabs(a - b);

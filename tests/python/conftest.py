@@ -2,6 +2,7 @@
 reader of tasks.h5."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -130,8 +131,10 @@ def base_model(model: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def program() -> Path:
-    """The built program."""
+    """The built program; COLA_PROGRAM names another one, e.g. of the sanitizers' build."""
     programs = [ROOT / "build" / preset / "cola" for preset in ("tests", "release")]
+    if "COLA_PROGRAM" in os.environ:
+        programs = [Path(os.environ["COLA_PROGRAM"]).resolve()]
     found = next((path for path in programs if path.exists()), None)
     if found is None:
         pytest.skip("neither build/tests/cola nor build/release/cola is built")

@@ -1,11 +1,10 @@
 /* spin_bf16_avx512.c - the peak that the bf16 mode is compared with: products of pairs of bf16 summed in f32
  * (vdpbf16ps) on registers alone. cpu.c calls it only where the CPU has AVX512_BF16. No result comes from
  * here. */
-#include <immintrin.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "engine/cpu/device.h"
+#include "engine/cpu/vector_avx512.h"
 
 /* 24 independent sums, as in the f32 loop; the empty asm keeps them in registers and alive. A sum is 16 lanes
  * of 2 products and 2 additions. */
