@@ -79,15 +79,15 @@ static void changed_content_is_refused_by_name(void **state)
     small_write(path_b, bytes_b, n_b);
 }
 
-/* Writes b.h5 with one element changed, with its right digest. */
-static void rewrite_b(enum cola_run_column column, size_t k, int64_t value)
+/* Writes a run with one element changed, with its right digest. */
+static void rewrite(const char *path, enum cola_run_column column, size_t k, int64_t value)
 {
-    struct cola_run *file = small_run_read(path_b);
+    struct cola_run *file = small_run_read(path);
     size_t item_bytes = cola_h5_type_bytes(cola_run_schema[column].type);
     memcpy((uint8_t *)file->columns.column[column].data + k * item_bytes, &value, item_bytes);
     const struct cola_run_content content = {
         .columns = &file->columns, .fields = &file->fields, .complete = true};
-    assert_int_equal(cola_run_write(path_b, &content), COLA_OK);
+    assert_int_equal(cola_run_write(path, &content), COLA_OK);
     cola_run_close(file);
 }
 
@@ -103,14 +103,28 @@ static void content_that_breaks_a_rule_is_refused_by_name(void **state)
                   {COLA_CHAINS_LAYER_OFFSETS, 1, 0}, {COLA_SCORES_OFFSETS, 1, 2},
                   {COLA_SAMPLES_GOLD, 0, 7},         {COLA_CHAINS_OUTCOME, 0, 9}};
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
-        rewrite_b(change[i].column, change[i].k, change[i].value);
+        rewrite(path_b, change[i].column, change[i].k, change[i].value);
         PART_REFUSED(&run, all, NULL, COLA_ERR_INPUT, path_b, cola_run_schema[change[i].column].name, "");
         small_write(path_b, bytes_b, n_b);
     }
-    rewrite_b(COLA_SAMPLES_INDEX, 0, 2); /* and says that it has row 1 */
+    rewrite(path_b, COLA_SAMPLES_INDEX, 0, 2); /* and says that it has row 1 */
     PART_REFUSED(&run, all, NULL, COLA_ERR_INPUT, path_b, "attribute samples says 1:2",
                  "samples/index has 2:3");
     small_write(path_b, bytes_b, n_b);
+}
+
+/* Of a run that is not read as a whole, because another one has some of its samples too. */
+static void offsets_that_leave_the_file_are_refused_in_a_part(void **state)
+{
+    (void)state;
+    const struct cola_merge_options allow = {.allow_duplicates = true};
+    char path[PATH_BYTES];
+    part_make(&run, &(struct part){.name = "bc.h5", .first = 1, .n = 2});
+    part_path(&run, "bc.h5", path);
+    rewrite(path, COLA_SAMPLES_CHAIN_OFFSETS, 1, (int64_t)1 << 40);
+    PART_REFUSED(&run, "out.h5 a.h5 bc.h5 b.h5", &allow, COLA_ERR_INPUT, path, "samples/chain_offsets",
+                 "end before they begin, or too late");
+    part_remove(&run, "bc.h5");
 }
 
 static void other_files_and_later_versions_are_refused(void **state)
@@ -241,6 +255,7 @@ int main(void)
         cmocka_unit_test(damaged_input_is_refused_by_name),
         cmocka_unit_test(changed_content_is_refused_by_name),
         cmocka_unit_test(content_that_breaks_a_rule_is_refused_by_name),
+        cmocka_unit_test(offsets_that_leave_the_file_are_refused_in_a_part),
         cmocka_unit_test(other_files_and_later_versions_are_refused),
         cmocka_unit_test(output_that_exists_is_left_alone),
         cmocka_unit_test(full_disk_leaves_no_output),
