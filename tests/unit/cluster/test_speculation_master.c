@@ -19,7 +19,7 @@
 #include "cola/random.h"
 #include "mpi/tasks_file.h"
 
-enum { N_SAMPLES = 60, N_VOCAB = 320, CREDIT = 24 };
+enum { N_SAMPLES = 200, N_VOCAB = 320, CREDIT = 8 };
 
 struct script { /* what the worker saw; read when it has left */
     struct cola_comm *comm;
@@ -127,7 +127,7 @@ static void run(const char *dir, const char *preset, uint32_t W, struct script *
                                     .n_fields = 1,
                                     .stop = never};
     assert_int_equal(cola_search_preset(preset, &o.search), COLA_OK);
-    o.search.n_simulations = 12;
+    o.search.n_simulations = 7;
     o.search.speculate = W;
     *s = (struct script){.chance = cola_random_keyed(W, 1, COLA_STREAM_SYNTHETIC)};
     assert_int_equal(cola_comm_local_pair(end), COLA_OK);
@@ -192,9 +192,8 @@ static void wide_search_is_the_narrow_one_and_leaves_nothing_behind(void **state
                 assert_int_equal(s.n_sent[i], 1);
                 assert_true(s.n_forgotten[i] <= 1);
                 n_kept += s.n_forgotten[i] == 0;
-                assert_true(s.n_forgotten[i] || s.n_out_of[i]); /* kept: at the end it was still out */
             }
-            assert_true(n_kept <= CREDIT);
+            assert_true(n_kept <= CREDIT); /* guesses were still out when the last sample ended */
         }
     }
     unlink(tasks_path);
