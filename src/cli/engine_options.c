@@ -33,6 +33,9 @@ enum cola_status cola_cli_engine_options(const struct cola_options *options, str
     *out = (struct cola_engine_options){.backend = cola_options_string(options, "backend"),
                                         .isa = cola_options_string(options, "isa"),
                                         .n_threads = (uint32_t)cola_options_uint(options, "threads"),
-                                        .bf16 = strcmp(cola_options_string(options, "dtype"), "bf16") == 0};
-    return COLA_OK;
+                                        .bf16 = strcmp(cola_options_string(options, "dtype"), "bf16") == 0,
+                                        .bf16_products = cola_options_string(options, "bf16-products")};
+    if (!out->bf16 && cola_options_given(options, "bf16-products"))
+        return cola_fail(COLA_ERR_USAGE, "--bf16-products goes with --dtype bf16");
+    return bound_memory(options, out);
 }
