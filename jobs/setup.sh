@@ -31,7 +31,7 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
 # gcc and libc6-dev, not build-essential: there is no C++ here, and half as much to unpack
 packages=(gcc libc6-dev cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libjansson-dev
-    libxxhash-dev zlib1g-dev python3 python3-venv ca-certificates)
+    libxxhash-dev libdnnl-dev zlib1g-dev python3 python3-venv ca-certificates)
 if [[ $mode == tests ]]; then
     packages+=(libcmocka-dev clang libclang-rt-14-dev clang-format hdf5-tools
         slurmctld slurmd slurm-client munge) # a private Slurm, tests/slurm

@@ -12,6 +12,7 @@
 #include "cola/build.h"
 #include "cola/threads.h"
 #include "engine/backend.h"
+#include "engine/cpu/onednn.h"
 
 static enum cola_status add_cpu(json_t *facts)
 {
@@ -45,6 +46,25 @@ static enum cola_status add_libraries(json_t *facts)
     return cola_info_add_text(facts, "xxhash", text);
 }
 
+/* Whether oneDNN is built in, and what --dtype bf16 multiplies with on this machine: opened and checked as
+ * for a run. The id of a run has the shapes of its model in it besides. */
+static enum cola_status add_bf16(json_t *facts)
+{
+    struct cola_device_options options = {
+        .isa = "auto", .n_threads = 1, .bf16 = true, .bf16_products = "onednn"};
+    const char *version = cola_onednn_version();
+    struct cola_device *device;
+    char text[256];
+    COLA_TRY(cola_info_add_text(facts, "onednn", version ? version : "not built in"));
+    if (cola_backend_cpu.open(&options, &device) == COLA_OK) {
+        cola_backend_cpu.numerics_id(device, text, sizeof text);
+        cola_backend_cpu.close(device);
+    } else {
+        snprintf(text, sizeof text, "our own kernels: %s", cola_error_text());
+    }
+    return cola_info_add_text(facts, "bf16_products", text);
+}
+
 enum cola_status cola_info_build(json_t *facts)
 {
     COLA_TRY(cola_info_add_text(facts, "version", cola_build_version()));
@@ -57,5 +77,6 @@ enum cola_status cola_info_build(json_t *facts)
     COLA_TRY(cola_info_add_text(facts, "back_ends", cola_backend_names()));
     COLA_TRY(add_libraries(facts));
     COLA_TRY(add_cpu(facts));
+    COLA_TRY(add_bf16(facts));
     return cola_info_add(facts, "cores", json_integer(cola_threads_cores()));
 }
