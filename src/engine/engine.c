@@ -8,7 +8,11 @@
 #include "cola/memory.h"
 #include "engine/state.h"
 
-enum { DEFAULT_ROWS = 512, LEAST_ROWS = 16, DEFAULT_REQUESTS = 48 };
+enum {
+    DEFAULT_ROWS = 512,
+    LEAST_ROWS = COLA_HEAD_ROWS,
+    DEFAULT_REQUESTS = 48
+}; /* the head takes its rows anyway */
 
 /* The bound of this engine alone; 0: none. */
 static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_bytes)
