@@ -2,7 +2,8 @@
 # jobs.sh COLA MAKE_TASKS - sweeps and job scripts under a real, private Slurm (local.sh):
 #   (d) a time limit: Slurm itself sends USR1, the job saves, is requeued and goes on (runs beside the others)
 #   (a) a sweep of four shards, USR1 in the middle, requeue, merge: the digest is the direct run's
-#   (b) a job of three ranks, cancelled in the middle: what was committed is known to the next, the same digest
+#   (b) a job of three ranks, cancelled in the middle: what was committed is known to the next one, which srun
+#       starts instead of mpirun; the same digest
 #   (c) jobs that die at start: status shows the log's last lines, submit submits only them, cancel only ours
 # Skipped (77) where a private Slurm cannot run.
 set -euo pipefail
@@ -144,11 +145,15 @@ sleep 1
 scancel "$job"
 within 20 ended "$job"
 [[ -e $work/ranks.h5 ]] && "$cola" show "$work/ranks.h5" | grep -q "complete.*yes" && die "it was not in the middle"
-job=$(three)
+# the second by the other launcher, where this Slurm has PMIx
+launch=mpirun
+if srun --mpi=list 2>&1 | grep -qw pmix; then launch=srun; fi
+job=$(COLA_LAUNCH=$launch three)
 within 60 said "cola: wrote" "$work/ranks-$job.log"
 said "resuming: [1-9]" "$work/ranks-$job.log" || die "nothing was known after scancel"
 got=$("$cola" show "$work/ranks.h5" --digest)
 [[ $got == "$want" ]] || die "after scancel: $got, direct $want"
-echo "same     three ranks after scancel: $(grep -o "resuming: .*" "$work/ranks-$job.log")"
+said "2 workers by $launch" "$work/ranks-$job.log" || die "the launcher is not $launch"
+echo "same     three ranks by $launch after scancel: $(grep -o "resuming: .*" "$work/ranks-$job.log")"
 
 echo "passed   in $SECONDS s"
