@@ -1,5 +1,6 @@
 /* cpu.c - the cpu back end: choice of the vector kernels (the best instruction set at hand, or the one asked
  * for), plain memory, the peak that products are compared with, and the operation table. */
+#include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,17 @@
 #include "engine/cpu/device.h"
 #include "engine/numerics.h"
 
+/* clang 14 does not know __builtin_cpu_supports("f16c"). Every CPU with AVX2 has it, but a virtual one may
+ * not. */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 static enum cola_status choose_kernels(const char *isa, const struct cola_cpu_kernels **out)
 {
-    bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
     if (strcmp(isa, "avx512") == 0 || (strcmp(isa, "auto") == 0 && has_avx512)) {
@@ -21,7 +30,7 @@ static enum cola_status choose_kernels(const char *isa, const struct cola_cpu_ke
     } else if (strcmp(isa, "avx2") == 0 || strcmp(isa, "auto") == 0) {
         if (!has_avx2)
             return cola_fail(COLA_ERR_UNSUPPORTED,
-                             "back end cpu: this CPU has no AVX2 with FMA; use --backend ref");
+                             "back end cpu: this CPU has no AVX2 with FMA and F16C; use --backend ref");
         *out = &cola_cpu_kernels_avx2;
     } else {
         return cola_fail(COLA_ERR_USAGE, "--isa '%s': there are auto, avx2 and avx512", isa);

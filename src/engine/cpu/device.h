@@ -19,7 +19,7 @@ struct cola_device {
     uint32_t n_threads;
     bool bf16;
     struct cola_onednn *onednn; /* bf16 products by the library; NULL: by our kernels */
-    float *packed_rows;         /* blocks [K, tile_rows] of a product's left side */
+    float *packed_rows;         /* a product's left side in blocks (kernels.h) */
     size_t packed_room;
     struct cola_cpu_scratch *scratch; /* [n_threads] */
     uint32_t scratch_keys, scratch_head_size;

@@ -11,10 +11,20 @@
 #include <stdint.h>
 
 #include "engine/backend.h"
+#include "engine/cpu/panels.h"
 
-/* Columns of a packed weight panel: [ceil(M/32)] panels of [K, 32] floats, zero padded. Two AVX-512 vectors.
- */
-enum { COLA_PANEL = 32 };
+/* k of a block that lie together: one cache line of a row. */
+enum { COLA_CHUNK = 16 };
+
+/* out [n_rows, n_cols] (+)= block x panels: of one product, some rows and whole panels (but for the last). */
+struct cola_tile {
+    const float *block; /* [ceil(K/16), n_rows, 16], made by pack_rows */
+    const void *panel;  /* the first one; aligned to its row, 32 bytes or more */
+    uint32_t n_rows, n_in, n_cols;
+    bool add;
+    float *out;
+    size_t out_stride;
+};
 
 struct cola_cpu_scratch { /* of one thread, for attention; cpu.c sizes it by the longest sequence */
     float *packed_prefix, *packed_tail; /* [ceil(keys/16), d, 16] */
@@ -25,11 +35,12 @@ enum { COLA_SCORE_ROWS = 8 };
 
 struct cola_cpu_kernels {
     const char *isa;
-    uint32_t tile_rows; /* rows of a packed block: of [K, tile_rows], the last block narrower */
+    uint32_t tile_rows;   /* rows of a block at most */
+    uint32_t panel_width; /* columns of a panel (panels.h) */
 
-    /* out [n_rows, n_cols] (+)= block [K, n_rows] x panel [K, 32]; n_rows <= tile_rows, n_cols <= 32 */
-    void (*tile)(uint32_t n_rows, const float *block, const float *panel, uint32_t n_in, uint32_t n_cols,
-                 bool add, float *out, size_t out_stride);
+    /* n_rows rows of x [n_rows, K] as a block; bf16: each number rounded to bf16 */
+    void (*pack_rows)(const float *x, uint32_t n_rows, uint32_t n_in, bool bf16, float *block);
+    void (*tile[COLA_N_PANEL_FORMATS])(const struct cola_tile *tile);
     void (*norm)(const float *x, const float *weight, float eps, uint32_t width, float *out); /* one row */
     void (*rotate)(float *x, const float *table, uint32_t n_heads, uint32_t head_size);       /* one row */
     void (*gate)(const float *gate, const float *up, size_t n, float *out);

@@ -1,8 +1,10 @@
-/* vector_avx2.h - sixteen floats as two AVX2 registers; the operations that lanes.h is written in. */
+/* vector_avx2.h - sixteen floats as two AVX2 registers: the operations that lanes.h is written in; then those
+ * of tiles.h, whose vectors are single registers. */
 #ifndef COLA_ENGINE_CPU_VECTOR_H
 #define COLA_ENGINE_CPU_VECTOR_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -116,6 +118,64 @@ INLINE uint32_t v_equal(v16 a, v16 b)
 {
     return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.low, b.low, _CMP_EQ_OQ)) |
            (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ)) << 8;
+}
+
+INLINE __m256 v_round_bf16_half(__m256 a)
+{
+    __m256i x = _mm256_castps_si256(a);
+    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(x, 16), _mm256_set1_epi32(1));
+    __m256i y = _mm256_add_epi32(_mm256_add_epi32(x, _mm256_set1_epi32(0x7FFF)), odd);
+    return _mm256_castsi256_ps(_mm256_and_si256(y, _mm256_set1_epi32(~0xFFFF)));
+}
+/* "The bf16 mode": to the nearest bf16, ties to even; NaN stays as it is. */
+INLINE v16 v_round_bf16(v16 a)
+{
+    return v_if_nan(a, a, (v16){v_round_bf16_half(a.low), v_round_bf16_half(a.high)});
+}
+
+/* --- the vectors of tiles: half a panel of 16 columns ------------------------------------------------- */
+
+typedef __m256 w_vector;
+enum { W_LANES = 8 };
+
+INLINE w_vector w_zero(void)
+{
+    return _mm256_setzero_ps();
+}
+INLINE w_vector w_set(float x)
+{
+    return _mm256_set1_ps(x);
+}
+INLINE w_vector w_fma(w_vector a, w_vector b, w_vector c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+/* One k of a panel: lanes of `low` are columns 0 .. 7, of `high` 8 .. 15. */
+INLINE void w_load_f32(const char *at, w_vector *low, w_vector *high)
+{
+    *low = _mm256_load_ps((const float *)at), *high = _mm256_load_ps((const float *)at + 8);
+}
+INLINE void w_load_bf16(const char *at, w_vector *low, w_vector *high)
+{
+    __m256i pair = _mm256_load_si256((const __m256i *)at);
+    *low = _mm256_castsi256_ps(_mm256_slli_epi32(pair, 16));
+    *high = _mm256_castsi256_ps(_mm256_and_si256(pair, _mm256_set1_epi32(~0xFFFF)));
+}
+INLINE void w_load_f16(const char *at, w_vector *low, w_vector *high)
+{
+    *low = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)at));
+    *high = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(at + 16)));
+}
+/* out (+)= sum on the first n >= 1 columns, 8 at most. */
+INLINE void w_put(float *out, w_vector sum, uint32_t n, bool add)
+{
+    if (n >= W_LANES) {
+        _mm256_storeu_ps(out, add ? _mm256_add_ps(_mm256_loadu_ps(out), sum) : sum);
+        return;
+    }
+    __m256i mask = v_first(n, 0);
+    if (add) sum = _mm256_add_ps(_mm256_maskload_ps(out, mask), sum);
+    _mm256_maskstore_ps(out, mask, sum);
 }
 
 #endif

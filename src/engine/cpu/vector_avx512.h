@@ -1,8 +1,10 @@
-/* vector_avx512.h - sixteen floats as one AVX-512 register; the operations that lanes.h is written in. */
+/* vector_avx512.h - sixteen floats as one AVX-512 register: the operations that lanes.h is written in; then
+ * those of tiles.h, whose vectors are the same ones. */
 #ifndef COLA_ENGINE_CPU_VECTOR_H
 #define COLA_ENGINE_CPU_VECTOR_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef __m512 v16;
@@ -96,6 +98,56 @@ INLINE v16 v_scale(v16 p, v16 n)
 INLINE uint32_t v_equal(v16 a, v16 b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+
+/* "The bf16 mode": to the nearest bf16, ties to even; NaN stays as it is. */
+INLINE v16 v_round_bf16(v16 a)
+{
+    __m512i x = _mm512_castps_si512(a);
+    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(x, 16), _mm512_set1_epi32(1));
+    __m512i y = _mm512_add_epi32(_mm512_add_epi32(x, _mm512_set1_epi32(0x7FFF)), odd);
+    return v_if_nan(a, a, _mm512_castsi512_ps(_mm512_and_si512(y, _mm512_set1_epi32(~0xFFFF))));
+}
+
+/* --- the vectors of tiles: half a panel of 32 columns ------------------------------------------------- */
+
+typedef __m512 w_vector;
+enum { W_LANES = 16 };
+
+INLINE w_vector w_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+INLINE w_vector w_set(float x)
+{
+    return _mm512_set1_ps(x);
+}
+INLINE w_vector w_fma(w_vector a, w_vector b, w_vector c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+/* One k of a panel: lanes of `low` are columns 0 .. 15, of `high` 16 .. 31. */
+INLINE void w_load_f32(const char *at, w_vector *low, w_vector *high)
+{
+    *low = _mm512_load_ps(at), *high = _mm512_load_ps(at + 64);
+}
+INLINE void w_load_bf16(const char *at, w_vector *low, w_vector *high)
+{
+    __m512i pair = _mm512_load_si512(at);
+    *low = _mm512_castsi512_ps(_mm512_slli_epi32(pair, 16));
+    *high = _mm512_castsi512_ps(_mm512_and_si512(pair, _mm512_set1_epi32(~0xFFFF)));
+}
+INLINE void w_load_f16(const char *at, w_vector *low, w_vector *high)
+{
+    *low = _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)at));
+    *high = _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(at + 32)));
+}
+/* out (+)= sum on the first n >= 1 columns, 16 at most. */
+INLINE void w_put(float *out, w_vector sum, uint32_t n, bool add)
+{
+    __mmask16 mask = (__mmask16)(n >= W_LANES ? 0xFFFF : (1u << n) - 1);
+    if (add) sum = _mm512_add_ps(_mm512_maskz_loadu_ps(mask, out), sum);
+    _mm512_mask_storeu_ps(out, mask, sum);
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* test_operations.c - every primitive operation of the cpu back end, on AVX2 and AVX-512, against ref in
- * bytes: odd widths, one row and many, special values, several threads. What the tiny models' shapes do not
- * reach is reached here. */
+/* test_operations.c - every primitive operation of the cpu back end but products (test_products.c), on AVX2
+ * and AVX-512, against ref in bytes: odd widths, one row and many, special values, several threads. What the
+ * tiny models' shapes do not reach is reached here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cola/memory.h"
 #include "cola/random.h"
 #include "engine/backend.h"
 #include "engine/numerics.h"
@@ -35,27 +34,6 @@ static bool same(const float *a, const float *b, size_t n)
     for (size_t i = 0; i < n; i++)
         if (memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i]))) return false;
     return true;
-}
-
-static void check_product(const struct pair *p, struct cola_random *random, uint32_t n, uint32_t k,
-                          uint32_t m, bool add)
-{
-    float *x = random_floats(random, (size_t)n * k, 1), *w = random_floats(random, (size_t)m * k, 1);
-    float *a = random_floats(random, (size_t)n * m, 1), *b = malloc((size_t)n * m * sizeof *b);
-    struct cola_tensor tensor = {.data = w, .dtype = COLA_F32, .n_dims = 2, .shape = {m, k}};
-    struct cola_matrix *ref, *cpu;
-    void *ref_room = malloc(cola_backend_ref.matrix_bytes(p->ref, &tensor)), *cpu_room;
-    cola_alloc(&cpu_room, cola_backend_cpu.matrix_bytes(p->cpu, &tensor), 1, "weight");
-    memcpy(b, a, (size_t)n * m * sizeof *b);
-    assert_int_equal(cola_backend_ref.load_matrix(p->ref, &tensor, ref_room, false, &ref), COLA_OK);
-    assert_int_equal(cola_backend_cpu.load_matrix(p->cpu, &tensor, cpu_room, false, &cpu), COLA_OK);
-    struct cola_product by_ref = {ref, a}, by_cpu = {cpu, b};
-    assert_int_equal(cola_backend_ref.product(p->ref, x, n, &by_ref, 1, add), COLA_OK);
-    assert_int_equal(cola_backend_cpu.product(p->cpu, x, n, &by_cpu, 1, add), COLA_OK);
-    if (!same(a, b, (size_t)n * m)) fail_msg("%s: product %u x %u x %u differs", p->isa, n, k, m);
-    cola_backend_ref.release_matrix(p->ref, ref);
-    cola_backend_cpu.release_matrix(p->cpu, cpu);
-    free(x), free(w), free(a), free(b), free(ref_room), free(cpu_room);
 }
 
 static void check_rows(const struct pair *p, struct cola_random *random, uint32_t n, uint32_t width)
@@ -189,7 +167,6 @@ static void check_all(const struct pair *p)
     for (int i = 0; i < 150; i++) {
         uint32_t n = size[cola_random_below(&random, N)], k = size[cola_random_below(&random, N)];
         uint32_t m = size[cola_random_below(&random, N)], kv = 1 + (uint32_t)cola_random_below(&random, 3);
-        check_product(p, &random, n, k, m, i % 2);
         check_rows(p, &random, n, k);
         check_sums(p, &random, n, k);
         check_rotation(p, &random, n, kv, 2 * m);
