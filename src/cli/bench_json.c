@@ -102,12 +102,13 @@ enum cola_status cola_bench_json(const struct bench_report *r)
 {
     struct bench_figures f;
     cola_bench_figures(r->round, r->n_rounds, &f);
-    json_t *root = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:f, s:o, s:o}", "work", work(r, &f),
-        "peak_flops_per_s", peak(r, &f), "product_flops_per_s", spread(&f.product_flops_s),
-        "head_flops_per_s", spread(&f.head_flops_s), "shares", shares(&f), "reuse", reuse(&f),
-        "rows_per_layer_call", f.rows_per_layer_call, "engine_s", f.sum.seconds, "phase_s", phases(&f),
-        "product_flops", f.sum.product_flops, "by_rows", classes(&f), "bytes", bytes(r, &f));
+    json_t *root =
+        json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o, s:f, s:o, s:o}", "evaluations_per_s",
+                  f.evaluations_s.median, "work", work(r, &f), "peak_flops_per_s", peak(r, &f),
+                  "product_flops_per_s", spread(&f.product_flops_s), "head_flops_per_s",
+                  spread(&f.head_flops_s), "shares", shares(&f), "reuse", reuse(&f), "rows_per_layer_call",
+                  f.rows_per_layer_call, "engine_s", f.sum.seconds, "phase_s", phases(&f), "product_flops",
+                  f.sum.product_flops, "by_rows", classes(&f), "bytes", bytes(r, &f));
     bool whole = root != NULL;
     if (whole && r->compare) whole = json_object_set_new(root, "compare", compare(r->compare)) == 0;
     if (whole) whole = json_dumpf(root, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER) == 0;

@@ -93,6 +93,7 @@ def check_sums(found: dict[str, Any]) -> None:
     assert all(seconds >= 0 for seconds in phases.values())
     assert sum(row["share_of_flops"] for row in found["by_rows"]) == pytest.approx(1)
     rates = work["evaluations_per_s"]
+    assert found["evaluations_per_s"] == rates["median"]
     assert 0 < rates["least"] <= rates["median"] <= rates["most"]
     assert rates["least"] <= work["evaluations"] / work["wall_s"] <= rates["most"]
     assert 0 < shares["floor_of_wall"]["median"] < shares["floor_with_head_of_wall"]["median"] < 2
