@@ -160,7 +160,8 @@ static void nonsense_is_a_usage_error(void **state)
     struct cola_options *o;
     struct search_setup s;
     assert_int_equal(read_words(WORDS("--samples", "1:2", "--shard", "0/2"), &o, &s), COLA_ERR_USAGE);
-    assert_int_equal(read_words(WORDS("--bf16-products", "exact"), &o, &s), COLA_ERR_USAGE); /* without --dtype */
+    assert_int_equal(read_words(WORDS("--bf16-products", "exact"), &o, &s),
+                     COLA_ERR_USAGE); /* without --dtype */
     assert_int_equal(read_words(WORDS("--out", ""), &o, &s), COLA_ERR_USAGE);
 }
 
