@@ -33,8 +33,9 @@ struct script { /* what the worker saw; read when it has left */
 static void send_to_master(struct script *s, const struct cola_message *m)
 {
     struct cola_buffer bytes = {0};
-    if (cola_message_pack(m, &bytes) == COLA_OK)
-        (void)!cola_comm_send(s->comm, 0, bytes.bytes, bytes.n_bytes);
+    if (cola_message_pack(m, &bytes) != COLA_OK)
+        abort(); /* the script is wrong; the master would wait for ever */
+    (void)!cola_comm_send(s->comm, 0, bytes.bytes, bytes.n_bytes);
     cola_buffer_fini(&bytes);
 }
 
@@ -69,10 +70,14 @@ static void take_request(struct script *s, const struct cola_request_message *re
     if (++*of_sample > s->most_out_of_one) s->most_out_of_one = *of_sample;
 }
 
-static const struct cola_message hello = {
-    .kind = COLA_MESSAGE_HELLO,
-    .hello = {
-        .numerics_id = "f32-1", .n_layers = 6, .n_vocab = N_VOCAB, .max_positions = 512, .credit = CREDIT}};
+static const struct cola_message hello = {.kind = COLA_MESSAGE_HELLO,
+                                          .hello = {.numerics_id = "f32-1",
+                                                    .n_layers = 6,
+                                                    .n_vocab = N_VOCAB,
+                                                    .max_positions = 512,
+                                                    .credit = CREDIT,
+                                                    .n_sharing = 1,
+                                                    .packs_weights = 1}};
 
 static void *scripted_worker(void *argument)
 {
