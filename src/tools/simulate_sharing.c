@@ -44,6 +44,7 @@ static enum cola_status reach(struct trie *t, uint32_t node, const cola_layer *l
     if (*out) return COLA_OK;
     COLA_TRY(cola_grow((void **)&t->node, &t->room, t->n_nodes + 1, sizeof *t->node, "nodes"));
     struct node *child = &t->node[t->n_nodes];
+    *child = (struct node){0};
     memcpy(child->layer, layer, t->stride * sizeof *layer);
     child->next_sibling = t->node[node].first_child;
     child->parent = node;
