@@ -3,7 +3,7 @@
 #include "engine/cpu/vector_avx2.h"
 
 #define V_SCORE_ROWS 6u
-#define V_SUMS 6 /* of attention in registers: 12 halves of 16 */
+#define V_SUMS       6 /* of attention in registers: 12 halves of 16 */
 #include "engine/cpu/attend.h"
 
 #define V_TILE_ROWS 6u

@@ -4,14 +4,14 @@
 #include "engine/cpu/vector_avx512.h"
 
 #define V_SCORE_ROWS 8u
-#define V_SUMS 16 /* of attention in registers: 16 of 32, 2 to 4 vectors of keys or values, a broadcast */
+#define V_SUMS       16 /* of attention in registers: 16 of 32, 2 to 4 vectors of keys or values, a broadcast */
 #include "engine/cpu/attend.h"
 
 #define V_TILE_ROWS 14u
 #define CASES                                                                                                \
     CASE(1)                                                                                                  \
-    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)      \
-        CASE(14)
+    CASE(2)                                                                                                  \
+    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
 #include "engine/cpu/tiles.h"
 
 /* 24 independent sums hide the latency of 4 cycles on two units; the empty asm keeps them in registers and
