@@ -76,6 +76,9 @@ struct cola_backend {
     void (*describe)(const struct cola_device *device, char *text, size_t n_text); /* "avx512, 2 threads" */
     void (*numerics_id)(const struct cola_device *device, char *text, size_t n_text); /* "f32-1" */
 
+    /* Equal texts: load_matrix makes the same bytes of a tensor, so that engines may share them. */
+    void (*layout)(const struct cola_device *device, char *text, size_t n_text);
+
     /* Memory. allocate: n zeroed floats. upload: host to device; download: device to host, waits. */
     enum cola_status (*allocate)(struct cola_device *device, size_t n, const char *what, float **out);
     void (*release)(struct cola_device *device, float *memory);

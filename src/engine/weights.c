@@ -56,9 +56,8 @@ uint64_t cola_weights_bytes(const struct cola_engine *e)
 static uint64_t content_of(const struct cola_engine *e)
 {
     const struct cola_model_config *c = e->config;
-    char layout[32 + 16] = "";
-    e->backend->numerics_id(e->device, layout, 32);
-    strncat(layout, e->backend->name, 15);
+    char layout[128];
+    e->backend->layout(e->device, layout, sizeof layout);
     const uint64_t facts[] = {cola_hash64(layout, strlen(layout)),
                               c->n_layers,
                               c->n_hidden,

@@ -94,6 +94,12 @@ static void cpu_describe(const struct cola_device *device, char *text, size_t n_
              device->n_threads == 1 ? "" : "s", *library ? ", oneDNN " : "", library);
 }
 
+static void cpu_layout(const struct cola_device *device, char *text, size_t n_text)
+{
+    snprintf(text, n_text, "cpu %s %u%s %s", device->kernels->isa, device->kernels->panel_width,
+             device->bf16 ? " bf16" : "", device->onednn ? cola_onednn_version() : "");
+}
+
 static void cpu_numerics_id(const struct cola_device *device, char *text, size_t n_text)
 {
     if (device->onednn)
@@ -185,6 +191,7 @@ const struct cola_backend cola_backend_cpu = {
     .matrix_bytes = cola_cpu_matrix_bytes,
     .load_matrix = cola_cpu_load_matrix,
     .row_floats = cola_cpu_row_floats,
+    .layout = cpu_layout,
     .release_matrix = cola_cpu_release_matrix,
     .embed = cola_cpu_embed,
     .copy = cpu_copy,

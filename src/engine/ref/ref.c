@@ -67,6 +67,11 @@ static enum cola_status ref_copy(struct cola_device *device, const float *from, 
     return COLA_OK;
 }
 
+static void ref_layout(const struct cola_device *device, char *text, size_t n_text)
+{
+    snprintf(text, n_text, "ref%s", device->bf16 ? " bf16" : "");
+}
+
 static size_t ref_matrix_bytes(struct cola_device *device, const struct cola_tensor *tensor)
 {
     (void)device;
@@ -346,6 +351,7 @@ const struct cola_backend cola_backend_ref = {
     .matrix_bytes = ref_matrix_bytes,
     .load_matrix = ref_load_matrix,
     .row_floats = ref_row_floats,
+    .layout = ref_layout,
     .release_matrix = ref_release_matrix,
     .embed = ref_embed,
     .copy = ref_copy,

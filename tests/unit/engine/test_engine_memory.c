@@ -305,6 +305,37 @@ static void engines_share_one_copy_of_the_weights(void **state)
     cola_model_close(model);
 }
 
+/* The first engine's weights lie in another layout: the second must not read them. */
+static void other_layout_is_not_shared(void **state)
+{
+    static const char *const backend[][2] = {{"ref", "auto"}, {"cpu", "avx2"}};
+    static struct run runs[2];
+    struct cola_model *model = open_model();
+    cola_layer chain[] = {0, 1, 2, 3, 4, 5};
+    struct cola_request request = {.sample = &data.sample[1], .chain = {chain, 6}};
+    (void)state;
+    for (uint32_t b = 0; b < 2; b++) {
+        struct cola_engine_options options = {.n_threads = 1};
+        struct cola_engine_info info[2];
+        memset(runs, 0, sizeof runs);
+        for (uint32_t i = 0; i < 2; i++) { /* the second: whatever "auto" is here, of cpu */
+            options.backend = i ? "cpu" : backend[b][0];
+            options.isa = i ? "auto" : backend[b][1];
+            options.sharing = (struct cola_weight_sharing){((uint64_t)getpid() << 32) + 7 + b, i, 2};
+            assert_int_equal(cola_engine_create(model, &options, &runs[i].engine), COLA_OK);
+            cola_engine_info(runs[i].engine, &info[i]);
+        }
+        if (strncmp(info[0].device, info[1].device, 5) != 0) assert_false(info[1].weights_are_shared);
+        for (uint32_t i = 0; i < 2; i++) {
+            assert_int_equal(cola_engine_submit(runs[i].engine, &request), COLA_OK);
+            while (cola_engine_n_pending(runs[i].engine)) step(&runs[i]);
+            cola_engine_destroy(runs[i].engine);
+        }
+        assert_memory_equal(&runs[0].outcome[0], &runs[1].outcome[0], sizeof runs[0].outcome[0]);
+    }
+    cola_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +344,7 @@ int main(void)
         cmocka_unit_test(generating_requests_share_states_and_keep_their_tokens),
         cmocka_unit_test(engines_of_a_machine_divide_its_memory),
         cmocka_unit_test(engines_share_one_copy_of_the_weights),
+        cmocka_unit_test(other_layout_is_not_shared),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
