@@ -1,8 +1,7 @@
 /* onednn_rows_avx512.c - what goes in and out of the library's products, row by row: the left side rounded to
  * bf16, and a slice of columns stored to its place in the output. docs/numerics.md, "The bf16 mode". */
 #include "engine/cpu/onednn_rows.h"
-
-#include <immintrin.h>
+#include "engine/cpu/vector_avx512.h"
 
 /* Nearest, ties to even, in integers: vcvtneps2bf16 would flush subnormals. A NaN keeps its sign and becomes
  * quiet, which adding could turn into a number. */
