@@ -1,6 +1,6 @@
 /* show.h - the parts of `cola show`: what a run's numbers say (show_summary), as a page (show_page), one
- * sample (show_sample), generated answers (show_answer), as JSON (show_json), and text that cannot break a
- * terminal (show_text). All read an open run only. */
+ * sample (show_sample), generated answers (show_answer), as JSON (show_json), a running search
+ * (show_follow), and text that cannot break a terminal (show_text). They read only. */
 #ifndef COLA_CLI_SHOW_H
 #define COLA_CLI_SHOW_H
 
@@ -60,6 +60,21 @@ void cola_show_summarise(const struct cola_run *run, struct cola_show_summary *o
  * target by rising length, `limit` of these at most. *rows is the caller's to free. */
 enum cola_status cola_show_rows(const struct cola_run *run, const struct cola_run_sample *sample,
                                 uint64_t limit, uint64_t **rows, uint64_t *n_front, uint64_t *n);
+
+/* --- the journal beside it --- */
+
+struct cola_show_beyond {
+    bool there, locked;          /* the journal exists; a search writes it now */
+    uint64_t n_evaluated, n_all; /* evaluations behind the last record that run.h5 has; in all */
+    uint32_t n_finished;
+};
+
+/* COLA_OK with there false: no journal. What cannot be read of it fails as cola_follow_read does. */
+enum cola_status cola_show_beyond(const struct cola_run *run, const char *path, struct cola_show_beyond *out);
+
+/* Prints lines until the search that writes `path` (or will) has finished: COLA_OK, or is over without:
+ * COLA_ERR_STOPPED. interval_s 0: by where the lines go. */
+enum cola_status cola_show_follow(const char *path, double interval_s, bool json);
 
 /* --- printing --- */
 

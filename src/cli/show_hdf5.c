@@ -10,12 +10,16 @@ static const struct cola_option show_options[] = {
     {"sample", COLA_OPTION_TEXT, "ID", NULL, 0, 0, NULL, "one sample: its id, or its row in tasks.h5"},
     {"digest", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "the content digest alone, computed and compared"},
     {"json", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "the same as JSON"},
+    {"follow", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL,
+     "a running search: a line each interval until it has finished, or stopped (exit status 75)"},
+    {"interval", COLA_OPTION_REAL, "S", NULL, 0.01, 1e6, NULL,
+     "--follow: seconds between lines; default: 1 on a terminal, else 60"},
     {"limit", COLA_OPTION_UINT, "N", "20", 0, 1e9, NULL, "rows of a table at most"},
 };
 
 static const struct cola_command show_command = {
     .name = "show",
-    .usage = "RUN.h5 [--sample ID] [--digest] [--json] [--limit N]",
+    .usage = "RUN.h5 [--sample ID] [--digest] [--json] [--limit N] | RUN.h5 --follow [--interval S] [--json]",
     .about = "What a run holds: how it was made, what was found, one sample's chains, or the digest of its "
              "content\n"
              "(exit status 1 if the stored digest is another one).",
@@ -69,9 +73,21 @@ static enum cola_status print_json(const struct cola_run *run, const char *path,
     return COLA_OK;
 }
 
+static enum cola_status follow(const struct cola_options *options)
+{
+    for (const char *const *name = (const char *const[]){"sample", "digest", "limit", NULL}; *name; name++)
+        if (cola_options_given(options, *name))
+            return cola_fail(COLA_ERR_USAGE, "--follow and --%s: give one of the two", *name);
+    return cola_show_follow(cola_options_argument(options, 0), cola_options_real(options, "interval"),
+                            cola_options_flag(options, "json"));
+}
+
 static enum cola_status show(const struct cola_options *options)
 {
     const char *path = cola_options_argument(options, 0);
+    if (cola_options_flag(options, "follow")) return follow(options);
+    if (cola_options_given(options, "interval"))
+        return cola_fail(COLA_ERR_USAGE, "--interval goes with --follow");
     uint64_t limit = cola_options_uint(options, "limit");
     struct cola_run *run = NULL;
     enum cola_status status = COLA_OK;

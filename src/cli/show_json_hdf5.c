@@ -100,6 +100,15 @@ static enum cola_status give(json_t *page, json_t **out)
     return COLA_OK;
 }
 
+static json_t *json_journal(const struct cola_run *run, const char *path)
+{
+    struct cola_show_beyond b;
+    if (cola_show_beyond(run, path, &b) != COLA_OK) return json_pack("{s:s}", "error", cola_error_text());
+    if (!b.there) return json_null();
+    return json_pack("{s:I, s:I, s:b}", "evaluations", (json_int_t)b.n_all, "beyond_this_file",
+                     (json_int_t)b.n_evaluated, "written_now", b.locked);
+}
+
 enum cola_status cola_show_json(const struct cola_run *run, const char *path, uint64_t limit, json_t **out)
 {
     struct cola_show_summary s;
@@ -108,7 +117,7 @@ enum cola_status cola_show_json(const struct cola_run *run, const char *path, ui
     for (uint32_t i = 0; i < s.n_samples && i < limit; i++)
         json_array_append_new(samples, json_sample(run, i));
     json_t *page =
-        json_pack("{s:o, s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o}",
+        json_pack("{s:o, s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o}",
                   "file", json_text((struct cola_text){path, strlen(path)}), "content_digest",
                   cola_run_attribute(run, "content_digest"), "complete",
                   strcmp(cola_run_attribute(run, "complete"), "1") == 0, "targets",
@@ -118,7 +127,7 @@ enum cola_status cola_show_json(const struct cola_run *run, const char *path, ui
                   json_share(s.base_right), "target_found", json_share(s.hit), "base_hits_and_shorter_too",
                   json_share(s.shorter), "base_misses_and_found", json_share(s.found), "mean_shortest_hit",
                   s.hit.k ? json_real(s.mean_shortest) : json_null(), "attributes", json_attributes(run),
-                  "samples", samples);
+                  "samples", samples, "journal", json_journal(run, path));
     return give(page, out);
 }
 

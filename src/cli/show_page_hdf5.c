@@ -95,6 +95,17 @@ static enum cola_status print_sample_line(const struct cola_run *run, uint32_t i
     return COLA_OK;
 }
 
+/* A journal that cannot be read is no reason to hide the run. */
+static void print_journal(const struct cola_run *run, const char *path, FILE *to)
+{
+    struct cola_show_beyond b;
+    if (cola_show_beyond(run, path, &b) != COLA_OK)
+        fprintf(to, "journal: %s\n", cola_error_text());
+    else if (b.there)
+        fprintf(to, "journal: %" PRIu64 " evaluations, %" PRIu64 " of them beyond this file; %s\n", b.n_all,
+                b.n_evaluated, b.locked ? "a search writes it now (--follow)" : "nobody writes it");
+}
+
 enum cola_status cola_show_page(const struct cola_run *run, const char *path, uint64_t limit, FILE *to)
 {
     struct cola_show_summary s;
@@ -104,6 +115,7 @@ enum cola_status cola_show_page(const struct cola_run *run, const char *path, ui
             path, s.n_samples, s.n_begun, s.n_finished,
             strcmp(cola_run_attribute(run, "complete"), "1") == 0 ? "complete" : "not complete", s.n_chains,
             cola_run_attribute(run, "content_digest"));
+    print_journal(run, path, to);
     print_summary(run, &s, to);
     COLA_TRY(print_fields(run, COLA_FIELD_IDENTITY, "what decides the labels", to));
     COLA_TRY(print_fields(run, COLA_FIELD_GROWS, "what a resumed run may raise", to));

@@ -52,6 +52,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "engine": "engine",
     "record": "record",
     "merge": "record",
+    "follow": "record",
     "comm": "cluster",
     "cluster": "cluster",
 }
