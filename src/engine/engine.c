@@ -86,6 +86,7 @@ void cola_engine_destroy(struct cola_engine *e)
         cola_scratch_release(e);
         cola_arena_release(e);
         cola_memory_release(e, e->rope, (size_t)e->n_positions * e->config->head_size);
+        cola_memory_give_back(e);
         e->backend->close(e->device);
     }
     free(e->job);
@@ -153,7 +154,7 @@ void cola_engine_counters(const struct cola_engine *e, struct cola_engine_counte
     *out = e->counters;
     out->state_bytes = e->prefixes.held_bytes;
     out->most_state_bytes = e->prefixes.most_bytes;
-    out->memory_bytes = e->memory.held_bytes;
+    out->memory_bytes = e->memory.held_bytes + e->memory.kept_bytes;
     out->most_memory_bytes = e->memory.most_bytes;
 }
 

@@ -12,16 +12,30 @@
 
 #include "cola/status.h"
 
+enum { COLA_MEMORY_KEPT = 64 };
+
+/* A released block that waits for a request of just its size: taking pages from the system and giving them
+ * back costs more than writing them. */
+struct cola_kept_block {
+    float *memory;
+    size_t n;
+};
+
 struct cola_memory {
     uint64_t limit_bytes; /* UINT64_MAX: none */
-    uint64_t held_bytes, promised_bytes, most_bytes;
+    uint64_t held_bytes, promised_bytes;
+    uint64_t kept_bytes, most_bytes; /* of kept blocks, beside held_bytes; the most of both together */
+    struct cola_kept_block kept[COLA_MEMORY_KEPT]; /* [n_kept], the oldest first */
+    uint32_t n_kept;
 };
 
 struct cola_engine;
 
-/* n zeroed floats of the device. Does not look at the limit: callers made room before. */
+/* n floats of the device, whatever is in them. Gives kept blocks back where the limit asks for it, but no
+ * states: callers made room before. */
 enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out);
 void cola_memory_release(struct cola_engine *e, float *memory, size_t n); /* NULL allowed */
+void cola_memory_give_back(struct cola_engine *e);                        /* all kept blocks to the system */
 
 /* Whether n_bytes more fit beside what is held and promised, after dropping shared states if need be. */
 bool cola_memory_make_room(struct cola_engine *e, uint64_t n_bytes);

@@ -72,7 +72,7 @@ static struct cola_model *open_model(void)
 static void within_the_bound(const struct cola_engine *e)
 {
     const struct cola_memory *m = &e->memory;
-    assert_true(m->held_bytes <= m->limit_bytes && m->most_bytes <= m->limit_bytes);
+    assert_true(m->held_bytes + m->kept_bytes <= m->limit_bytes && m->most_bytes <= m->limit_bytes);
     assert_true(m->promised_bytes <= m->limit_bytes - m->held_bytes);
 }
 
