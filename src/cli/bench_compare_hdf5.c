@@ -223,6 +223,8 @@ enum cola_status cola_bench_compare(const struct cola_options *options, const st
 done:
     cola_bench_hf_close(c.hf);
     cola_bench_search_close(search);
+    if (status != COLA_OK && cola_signals_stop() != COLA_STOP_NONE) /* which may have ended the loop too */
+        status = cola_fail(COLA_ERR_STOPPED, "stopped; nothing of it is kept");
     return status;
 }
 
