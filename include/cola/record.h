@@ -68,11 +68,24 @@ uint64_t cola_record_n_memo(const struct cola_record *record);    /* of those, n
  * COLA_ERR_MISMATCH. They are journalled when used. *n_added: results that were new. */
 enum cola_status cola_record_memo(struct cola_record *record, const char *run_path, uint64_t *n_added);
 
+/* How often the process ended while this request was out (read from the journal): 0 in most cases. One that
+ * reaches COLA_SUSPECT_ATTEMPTS is set aside at open: a result with COLA_OUTCOME_CRASHED, known from then on.
+ * So that the last attempts are evidence, whoever sends requests sends a suspect alone to its worker, and one
+ * with COLA_SUSPECT_EXCLUSIVE attempts as the only one of all workers. */
+enum { COLA_SUSPECT_EXCLUSIVE = 2, COLA_SUSPECT_ATTEMPTS = 3 };
+uint32_t cola_record_attempts(const struct cola_record *record, uint32_t sample,
+                              const struct cola_chain *chain);
+uint64_t cola_record_n_crashed(const struct cola_record *record); /* results that are known to be crashes */
+uint32_t cola_record_n_suspects(const struct cola_record *record);
+
 enum cola_status cola_record_started(struct cola_record *record, uint32_t sample,
                                      const struct cola_chain *chain);
 enum cola_status cola_record_evaluated(struct cola_record *record, uint32_t sample,
                                        const struct cola_chain *chain, const struct cola_result *result);
 enum cola_status cola_record_finished(struct cola_record *record, uint32_t sample, uint32_t n_simulations);
+/* The process ends by a failure that it understands (no space, a worker's own words): requests that are out
+ * are no suspects. Without it they are. */
+enum cola_status cola_record_ended(struct cola_record *record);
 enum cola_status cola_record_commit(struct cola_record *record);
 
 struct cola_fold {

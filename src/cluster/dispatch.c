@@ -2,7 +2,11 @@
  *
  * A sample goes to the worker that has its states (the owner), because chains of one sample share prefixes.
  * It moves to another only if the owner's share of its credit is more than twice the other's: then its
- * states are made again once, there, and it stays. None of this decides an outcome. */
+ * states are made again once, there, and it stays. None of this decides an outcome.
+ *
+ * A suspect (cola_record_attempts: the job died while it was out) waits for a worker that has nothing else to
+ * do and stays alone there; at the last attempt it waits until nothing is out anywhere. Suspects come up at
+ * the beginning of a resumed run and are few, so what is behind one in the queue waits with it. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +75,7 @@ enum cola_status cola_dispatch_queue(struct cola_master *m, uint32_t sample, uin
     p->ticket = ticket;
     p->worker = 0;
     p->used = true;
+    p->suspect = false;
     return push_ready(m, place);
 }
 
@@ -78,7 +83,7 @@ enum cola_status cola_dispatch_queue(struct cola_master *m, uint32_t sample, uin
 
 static bool has_credit(const struct worker_state *w)
 {
-    return w->n_out < w->hello.credit;
+    return w->n_out < w->hello.credit && !w->alone;
 }
 
 /* Whether a's share of its credit is less than b's. */
@@ -110,6 +115,23 @@ static uint32_t choose_worker(const struct cola_master *m, uint32_t owner)
     return steal ? best : owner;
 }
 
+/* A worker with nothing to do, for a suspect; the lowest rank. 0: it waits. */
+static uint32_t choose_idle(const struct cola_master *m, bool exclusive)
+{
+    uint32_t i = 1;
+    while (i <= m->n_workers && m->worker[i].n_out) i++;
+    return i > m->n_workers || (exclusive && m->n_out) ? 0 : i;
+}
+
+static uint32_t choose_for(struct cola_master *m, struct pending *p, bool *exclusive)
+{
+    uint32_t attempts = cola_record_attempts(m->record, cola_samples_row(m, p->sample), &p->chain);
+    p->suspect = attempts > 0;
+    *exclusive = attempts >= COLA_SUSPECT_EXCLUSIVE;
+    if (m->exclusive) return 0;
+    return p->suspect ? choose_idle(m, *exclusive) : choose_worker(m, m->sample[p->sample].owner);
+}
+
 static enum cola_status give_sample(struct cola_master *m, uint32_t sample, uint32_t to)
 {
     struct sample_state *s = &m->sample[sample];
@@ -124,7 +146,7 @@ static enum cola_status give_sample(struct cola_master *m, uint32_t sample, uint
     return cola_dispatch_message(m, to, &message);
 }
 
-static enum cola_status send_request(struct cola_master *m, struct pending *p, uint32_t to)
+static enum cola_status send_request(struct cola_master *m, struct pending *p, uint32_t to, bool exclusive)
 {
     struct cola_message message = {.kind = COLA_MESSAGE_REQUEST};
     message.request.id = p->id;
@@ -136,6 +158,8 @@ static enum cola_status send_request(struct cola_master *m, struct pending *p, u
     m->sample[p->sample].owner = to;
     p->worker = to;
     m->worker[to].n_out++;
+    m->worker[to].alone = p->suspect;
+    m->exclusive = exclusive;
     m->n_out++;
     m->dirty = true;
     return COLA_OK;
@@ -153,14 +177,15 @@ enum cola_status cola_dispatch_send(struct cola_master *m)
 {
     while (m->n_ready_requests) {
         struct pending *p = &m->pending[m->ready[m->ready_first]];
-        uint32_t to = choose_worker(m, m->sample[p->sample].owner);
+        bool exclusive;
+        uint32_t to = choose_for(m, p, &exclusive);
         if (!to) return COLA_OK;
         m->ready_first = (m->ready_first + 1) % m->ready_room;
         m->n_ready_requests--;
         if (cola_samples_release(m, p->sample, p->ticket))
             COLA_TRY(drop_request(m, p));
         else
-            COLA_TRY(send_request(m, p, to));
+            COLA_TRY(send_request(m, p, to, exclusive));
     }
     return COLA_OK;
 }
@@ -223,6 +248,7 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
     COLA_TRY(cola_record_evaluated(m->record, row, &p->chain, result));
     m->dirty = true;
     m->worker[from].n_out--;
+    m->worker[from].alone = m->exclusive = false;
     m->n_out--;
     count_result(m, &m->worker[from], result);
     COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, result));

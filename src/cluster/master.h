@@ -18,6 +18,7 @@ struct worker_state {
     bool ready;
     struct cola_hello hello;
     uint32_t n_out; /* requests sent, no result yet; at most hello.credit */
+    bool alone;     /* what is out is a suspect: nothing else until its result is here */
     uint64_t n_results, layers_asked, layers_executed;
 };
 
@@ -33,7 +34,7 @@ struct sample_state {
 
 struct pending { /* a chain that a search asked for and that is not known */
     uint64_t id; /* place in the table + generation << 32: a stale or invented RESULT names none */
-    bool used;
+    bool used, suspect; /* suspect: sent alone, see cola_record_attempts */
     uint32_t sample, ticket, worker; /* worker 0: waits to be sent */
     struct cola_chain chain;
     cola_layer *layer; /* [COLA_CHAIN_MAX(L)], the chain's */
@@ -68,6 +69,7 @@ struct cola_master {
     uint32_t *ready; /* ring [ready_room]: places that wait to be sent, oldest first */
     size_t ready_room, ready_first, n_ready_requests;
     uint32_t n_out; /* sent, no result yet */
+    bool exclusive; /* the one that is out is alone in the whole job */
 
     struct cola_buffer out, in; /* of messages */
     bool dirty, sample_ended;   /* since the last commit */

@@ -96,5 +96,10 @@ void cola_report_summary(struct cola_master *m)
         m, "%s found in %u of %u samples (%.1f %%): by the base chain in %u, only by others in %u",
         looked_for(m), c->n_found, c->n_begun, c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0,
         c->n_base_right, c->n_found - c->n_base_right);
+    if (cola_record_n_crashed(m->record))
+        cola_report_line(m,
+                         "%llu chains are set aside: the job died %d times while each ran (outcome 2 in "
+                         "run.h5, \"crashed\" in cola show)",
+                         (unsigned long long)cola_record_n_crashed(m->record), COLA_SUSPECT_ATTEMPTS);
     report_workers(m);
 }

@@ -59,6 +59,7 @@ static enum cola_status begin(struct cola_journal *journal, const struct cola_jo
     COLA_TRY(lock(journal->path, journal->fd));
     COLA_TRY(cola_file_write(journal->fd, journal->path, cola_journal_magic, COLA_MAGIC_BYTES));
     journal->end = COLA_MAGIC_BYTES;
+    journal->minor = COLA_JOURNAL_MINOR;
     COLA_TRY(cola_journal_append(journal, session));
     if (fill) COLA_TRY(fill(user, journal));
     return cola_journal_commit(journal);
@@ -115,11 +116,8 @@ enum cola_status cola_journal_open(const char *path, cola_journal_visit *visit, 
 }
 
 /* A record that did not fit must not stay half written in front of the next one. */
-enum cola_status cola_journal_append(struct cola_journal *journal, const struct cola_journal_record *record)
+static enum cola_status append(struct cola_journal *journal, const struct cola_journal_record *record)
 {
-    if (journal->broken)
-        return cola_fail(COLA_ERR_IO, "%s: an earlier write failed and could not be taken back",
-                         journal->path);
     struct cola_journal_record numbered = *record;
     numbered.sequence = journal->sequence + 1;
     COLA_TRY(cola_journal_pack(&numbered, &journal->pack));
@@ -136,9 +134,26 @@ enum cola_status cola_journal_append(struct cola_journal *journal, const struct 
     return COLA_OK;
 }
 
+enum cola_status cola_journal_append(struct cola_journal *journal, const struct cola_journal_record *record)
+{
+    if (journal->broken)
+        return cola_fail(COLA_ERR_IO, "%s: an earlier write failed and could not be taken back",
+                         journal->path);
+    if (journal->minor == 0 && record->kind > COLA_JOURNAL_FINISHED) return COLA_OK;
+    if (journal->to_mark && journal->minor > 0) {
+        struct cola_journal_record mark = {.kind = COLA_JOURNAL_COMMITTED, .n_committed = journal->end};
+        COLA_TRY(append(journal, &mark));
+        journal->to_mark = false;
+    }
+    return append(journal, record);
+}
+
 enum cola_status cola_journal_commit(struct cola_journal *journal)
 {
-    if (fdatasync(journal->fd) == 0) return COLA_OK;
+    if (fdatasync(journal->fd) == 0) {
+        journal->to_mark = true;
+        return COLA_OK;
+    }
     journal->broken = true; /* after a failed sync nobody knows what is on the disk */
     return cola_fail(COLA_ERR_IO, "%s: fdatasync: %s", journal->path, strerror(errno));
 }

@@ -17,7 +17,9 @@ enum cola_journal_kind {
     COLA_JOURNAL_SESSION = 1,   /* a process began or took over: fields and range of samples */
     COLA_JOURNAL_STARTED = 2,   /* sample, chain: handed to a worker */
     COLA_JOURNAL_EVALUATED = 3, /* sample, chain, result */
-    COLA_JOURNAL_FINISHED = 4   /* sample, n_simulations: its search ended */
+    COLA_JOURNAL_FINISHED = 4,  /* sample, n_simulations: its search ended */
+    COLA_JOURNAL_ENDED = 5, /* the process ended by a failure that it understood: no request is a suspect */
+    COLA_JOURNAL_COMMITTED = 6 /* n_committed: so many bytes of the file were on the disk before this */
 };
 
 struct cola_journal_record { /* which members count depends on kind; arrays are borrowed during the call */
@@ -30,6 +32,7 @@ struct cola_journal_record { /* which members count depends on kind; arrays are 
     struct cola_chain chain;
     struct cola_result result;
     uint32_t n_simulations;
+    uint64_t n_committed;
 };
 
 typedef enum cola_status cola_journal_visit(void *user, const struct cola_journal_record *record);
@@ -49,6 +52,7 @@ enum cola_status cola_journal_open(const char *path, cola_journal_visit *visit, 
                                    struct cola_journal **out);
 
 enum cola_status cola_journal_append(struct cola_journal *journal, const struct cola_journal_record *record);
+/* What was appended is on the disk. A COMMITTED record that says so goes before the next record. */
 enum cola_status cola_journal_commit(struct cola_journal *journal);
 uint64_t cola_journal_sequence(const struct cola_journal *journal); /* of the last record, 0 none */
 void cola_journal_close(struct cola_journal *journal);              /* does not commit; NULL allowed */

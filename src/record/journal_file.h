@@ -6,12 +6,16 @@
 
 enum { COLA_MAGIC_BYTES = 16 };
 extern const uint8_t cola_journal_magic[COLA_MAGIC_BYTES]; /* "cola-journal", major (u16), minor (u16) */
+/* Both versions that are read: 1.0 has no ENDED and no COMMITTED, and gets none when it is continued. */
+enum { COLA_JOURNAL_MAJOR = 1, COLA_JOURNAL_MINOR = 1 };
 
 struct cola_journal {
     int fd; /* locked */
     char *path;
     uint64_t end;      /* bytes of whole records, magic included */
     uint64_t sequence; /* of the last record */
+    unsigned minor;    /* of the file's version */
+    bool to_mark;      /* a commit has succeeded since the last COMMITTED record */
     struct cola_pack pack;
     bool broken; /* the file may end in half a record that could not be cut off */
 };

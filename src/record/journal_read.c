@@ -1,9 +1,11 @@
 /* journal_read.c - reads a journal back: every record in order, then the decision about a bad one.
  *
- * A process that was killed leaves at most one record cut short at the end: it is dropped. A bad record with
- * valid ones behind it is damage, and dropping it would lose what follows without a word: it is refused with
- * its offset. The two look alike where the length itself is hit, so the bytes behind a bad record are
- * searched for a valid one at every offset (both checksums right: by chance once in 2^64). */
+ * A process that was killed leaves at most one record cut short at the end: it is dropped. A power cut may
+ * leave holes in what was written after the last commit, with valid records behind them: all from the first
+ * hole on is dropped, for nobody was told that it is kept. A bad record in front of a COMMITTED record that
+ * counts it is damage, and dropping it would lose what was acknowledged: it is refused with its offset.
+ * These look alike where the length itself is hit, so the bytes behind a bad record are searched for valid
+ * ones at every offset (both checksums right: by chance once in 2^64). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +15,10 @@
 #include "cola/log.h"
 #include "record/journal_file.h"
 
-enum { WINDOW_BYTES = 1 << 20, MAJOR = 1, MINOR = 0 };
+enum { WINDOW_BYTES = 1 << 20 };
 
-const uint8_t cola_journal_magic[COLA_MAGIC_BYTES] = {'c', 'o', 'l', 'a', '-',   'j', 'o',   'u',
-                                                      'r', 'n', 'a', 'l', MAJOR, 0,   MINOR, 0};
+const uint8_t cola_journal_magic[COLA_MAGIC_BYTES] = {
+    'c', 'o', 'l', 'a', '-', 'j', 'o', 'u', 'r', 'n', 'a', 'l', COLA_JOURNAL_MAJOR, 0, COLA_JOURNAL_MINOR, 0};
 
 struct reader {
     const struct cola_journal *journal;
@@ -70,7 +72,7 @@ static enum cola_status look_record(struct reader *reader, uint64_t offset, cons
     return COLA_OK;
 }
 
-static enum cola_status check_magic(struct reader *reader)
+static enum cola_status check_magic(struct reader *reader, unsigned *of_file)
 {
     const uint8_t *byte;
     const char *path = reader->journal->path;
@@ -83,10 +85,11 @@ static enum cola_status check_magic(struct reader *reader)
     if (memcmp(byte, cola_journal_magic, 12) != 0)
         return cola_fail(COLA_ERR_INPUT, "%s: does not begin as a journal does (offset 0)", path);
     unsigned major = byte[12] | (unsigned)byte[13] << 8, minor = byte[14] | (unsigned)byte[15] << 8;
-    if (major != MAJOR || minor != MINOR)
+    if (major != COLA_JOURNAL_MAJOR || minor > COLA_JOURNAL_MINOR)
         return cola_fail(COLA_ERR_UNSUPPORTED,
-                         "%s: journal version %u.%u (offset 12); this program reads %d.%d only", path, major,
-                         minor, MAJOR, MINOR);
+                         "%s: journal version %u.%u (offset 12); this program reads %d.0 to %d.%d", path,
+                         major, minor, COLA_JOURNAL_MAJOR, COLA_JOURNAL_MAJOR, COLA_JOURNAL_MINOR);
+    *of_file = minor;
     return COLA_OK;
 }
 
@@ -105,32 +108,59 @@ static enum cola_status hand_out(struct reader *reader, uint64_t offset, const u
     else if (expected == 1 && record.kind != COLA_JOURNAL_SESSION)
         status = cola_fail(COLA_ERR_INPUT, "%s: offset %llu: the first record does not say what run this is",
                            path, (unsigned long long)offset);
+    else if (reader->journal->minor == 0 && record.kind > COLA_JOURNAL_FINISHED)
+        status =
+            cola_fail(COLA_ERR_INPUT, "%s: offset %llu: a record of kind %d, which version 1.0 does not have",
+                      path, (unsigned long long)offset, (int)record.kind);
     else
         status = visit(user, &record);
     cola_fields_fini(&record.fields);
     return status;
 }
 
-/* What stands at `bad`: a torn tail (dropped) or damage (refused). */
+/* *refuse: where a record behind `bad` begins that proves damage. 0: none does. In files without COMMITTED
+ * records every valid one does. */
+static enum cola_status look_behind(struct reader *reader, uint64_t bad, uint64_t *refuse)
+{
+    *refuse = 0;
+    for (uint64_t at = bad + 1; at + COLA_FRAME_BYTES <= reader->file_bytes;) {
+        const uint8_t *payload;
+        uint32_t n;
+        struct cola_journal_record record;
+        COLA_TRY(look_record(reader, at, &payload, &n));
+        if (!payload) {
+            at++;
+            continue;
+        }
+        bool proves = reader->journal->minor == 0;
+        if (!proves && payload[0] == COLA_JOURNAL_COMMITTED &&
+            cola_journal_unpack(payload, n, &reader->arrays, &record) == COLA_OK)
+            proves = record.n_committed > bad;
+        if (proves) {
+            *refuse = at;
+            return COLA_OK;
+        }
+        at += COLA_FRAME_BYTES + (uint64_t)n;
+    }
+    return COLA_OK;
+}
+
+/* What stands at `bad`: what was never committed (dropped) or damage (refused). */
 static enum cola_status judge_bad(struct reader *reader, struct cola_journal *journal, uint64_t bad)
 {
-    const uint8_t *payload;
-    uint32_t n;
+    uint64_t refuse;
     if (journal->sequence == 0) /* a journal gets its name only when its first record is whole */
         return cola_fail(COLA_ERR_INPUT, "%s: damaged at offset %llu, in its first record", journal->path,
                          (unsigned long long)bad);
-    for (uint64_t at = bad + 1; at + COLA_FRAME_BYTES <= reader->file_bytes; at++) {
-        COLA_TRY(look_record(reader, at, &payload, &n));
-        if (payload)
-            return cola_fail(
-                COLA_ERR_INPUT,
-                "%s: damaged at offset %llu, valid records go on at %llu. To continue from before the "
-                "damage: truncate -s %llu %s (what follows is evaluated again)",
-                journal->path, (unsigned long long)bad, (unsigned long long)at, (unsigned long long)bad,
-                journal->path);
-    }
-    cola_log(COLA_LOG_WARN, "%s: dropped %llu bytes of a torn last record", journal->path,
-             (unsigned long long)(reader->file_bytes - bad));
+    COLA_TRY(look_behind(reader, bad, &refuse));
+    if (refuse)
+        return cola_fail(COLA_ERR_INPUT,
+                         "%s: damaged at offset %llu, valid records go on at %llu. To continue from before "
+                         "the damage: truncate -s %llu %s (what follows is evaluated again)",
+                         journal->path, (unsigned long long)bad, (unsigned long long)refuse,
+                         (unsigned long long)bad, journal->path);
+    cola_log(COLA_LOG_WARN, "%s: dropped %llu bytes that were not committed: the last record was torn",
+             journal->path, (unsigned long long)(reader->file_bytes - bad));
     if (ftruncate(journal->fd, (off_t)bad) != 0)
         return cola_fail(COLA_ERR_IO, "%s: cannot be cut to %llu bytes: %s", journal->path,
                          (unsigned long long)bad, strerror(errno));
@@ -140,7 +170,7 @@ static enum cola_status judge_bad(struct reader *reader, struct cola_journal *jo
 static enum cola_status read_all(struct reader *reader, struct cola_journal *journal,
                                  cola_journal_visit *visit, void *user)
 {
-    COLA_TRY(check_magic(reader));
+    COLA_TRY(check_magic(reader, &journal->minor));
     uint64_t at = COLA_MAGIC_BYTES;
     while (at < reader->file_bytes) {
         const uint8_t *payload;

@@ -70,6 +70,8 @@ enum cola_status cola_journal_pack(const struct cola_journal_record *record, str
         cola_pack_uint(pack, record->sample, 4);
         cola_pack_uint(pack, record->n_simulations, 4);
         break;
+    case COLA_JOURNAL_ENDED: break;
+    case COLA_JOURNAL_COMMITTED: cola_pack_uint(pack, record->n_committed, 8); break;
     }
     if (pack->failed) return cola_fail(COLA_ERR_MEMORY, "journal: out of memory for a record");
     uint32_t n = (uint32_t)(pack->n - COLA_FRAME_BYTES);
@@ -174,6 +176,8 @@ static enum cola_status unpack_body(struct cola_unpack *unpack, struct cola_jour
         out->sample = (uint32_t)cola_unpack_uint(unpack, 4);
         out->n_simulations = (uint32_t)cola_unpack_uint(unpack, 4);
         return COLA_OK;
+    case COLA_JOURNAL_ENDED: return COLA_OK;
+    case COLA_JOURNAL_COMMITTED: out->n_committed = cola_unpack_uint(unpack, 8); return COLA_OK;
     }
     unpack->bad = true; /* another kind */
     return COLA_OK;

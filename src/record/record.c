@@ -18,6 +18,7 @@ void cola_record_close(struct cola_record *record)
         cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
     cola_journal_close(record->journal);
     cola_known_destroy(record->known);
+    cola_suspects_fini(&record->suspects);
     cola_fields_fini(&record->fields);
     if (record->wanted) free(record->wanted->entry);
     free(record->wanted);
@@ -59,6 +60,23 @@ uint64_t cola_record_n_resumed(const struct cola_record *record)
 uint64_t cola_record_n_memo(const struct cola_record *record)
 {
     return record->n_memo;
+}
+
+uint32_t cola_record_attempts(const struct cola_record *record, uint32_t sample,
+                              const struct cola_chain *chain)
+{
+    const struct cola_suspect *suspect = cola_suspects_find(&record->suspects, sample, chain);
+    return suspect ? suspect->attempts : 0;
+}
+
+uint32_t cola_record_n_suspects(const struct cola_record *record)
+{
+    return (uint32_t)record->suspects.n;
+}
+
+uint64_t cola_record_n_crashed(const struct cola_record *record)
+{
+    return record->n_crashed;
 }
 
 /* --- the journal ------------------------------------------------------------------------------------------
@@ -148,6 +166,7 @@ enum cola_status cola_record_evaluated(struct cola_record *record, uint32_t samp
     COLA_TRY(check_sample(record, sample));
     COLA_TRY(check_chain(sample, chain));
     COLA_TRY(take_evaluated(record, sample, chain, result, &entry));
+    cola_suspects_answered(&record->suspects, sample, chain);
     return entry->journalled ? COLA_OK : cola_record_write_entry(record->journal, entry);
 }
 
@@ -157,6 +176,12 @@ enum cola_status cola_record_finished(struct cola_record *record, uint32_t sampl
     struct cola_journal_record finished = {
         .kind = COLA_JOURNAL_FINISHED, .sample = sample, .n_simulations = n_simulations};
     return cola_journal_append(record->journal, &finished);
+}
+
+enum cola_status cola_record_ended(struct cola_record *record)
+{
+    struct cola_journal_record ended = {.kind = COLA_JOURNAL_ENDED};
+    return cola_journal_append(record->journal, &ended);
 }
 
 enum cola_status cola_record_commit(struct cola_record *record)

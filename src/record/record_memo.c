@@ -8,6 +8,8 @@
 enum cola_status cola_record_learn(struct cola_record *record, const struct cola_run *run, uint64_t *n_added)
 {
     uint64_t n = 0;
+    const char *id = cola_run_attribute(run, "run_id"), *ours = cola_fields_value(&record->fields, "run_id");
+    bool same_run = id && ours && strcmp(id, ours) == 0;
     for (uint32_t i = 0; i < cola_run_n_samples(run); i++) {
         struct cola_run_sample sample;
         cola_run_sample(run, i, &sample);
@@ -24,6 +26,7 @@ enum cola_status cola_record_learn(struct cola_record *record, const struct cola
             bool added;
             cola_run_chain(run, row, &chain);
             cola_run_result(run, row, &result);
+            if (result.outcome == COLA_OUTCOME_CRASHED && !same_run) continue; /* that was their machine */
             COLA_TRY(cola_known_add(record->known, sample.index, &chain.node.chain, &result, &entry, &added));
             if (added) entry->journalled = false;
             n += added;

@@ -89,6 +89,7 @@ static enum cola_status take_session(struct cola_record *record, const struct co
 {
     COLA_TRY(check_range(record, record->journal_path, session->first_sample, session->n_samples));
     COLA_TRY(cola_fields_compare(&session->fields, &record->fields, record->journal_path));
+    cola_suspects_end(&record->suspects, true);
     return inherit(&record->fields, &session->fields);
 }
 
@@ -100,6 +101,7 @@ static enum cola_status take_result(struct cola_record *record, const struct col
     if (read->result.n_scores != 0 && read->result.n_scores != n_candidates)
         return cola_fail(COLA_ERR_INPUT, "%s: offset %llu: %u scores for %u candidates", record->journal_path,
                          (unsigned long long)read->offset, read->result.n_scores, n_candidates);
+    cola_suspects_answered(&record->suspects, read->sample, &read->chain);
     return cola_known_add(record->known, read->sample, &read->chain, &read->result, &entry, &added);
 }
 
@@ -107,9 +109,16 @@ static enum cola_status take(void *user, const struct cola_journal_record *read)
 {
     struct cola_record *record = user;
     if (read->kind == COLA_JOURNAL_SESSION) return take_session(record, read);
+    if (read->kind == COLA_JOURNAL_COMMITTED) return COLA_OK;
+    if (read->kind == COLA_JOURNAL_ENDED) {
+        cola_suspects_end(&record->suspects, false);
+        return COLA_OK;
+    }
     if (read->sample < record->first_sample || read->sample - record->first_sample >= record->n_samples)
         return cola_fail(COLA_ERR_INPUT, "%s: offset %llu: sample %u is not of this run",
                          record->journal_path, (unsigned long long)read->offset, read->sample);
+    if (read->kind == COLA_JOURNAL_STARTED)
+        return cola_suspects_started(&record->suspects, read->sample, &read->chain);
     return read->kind == COLA_JOURNAL_EVALUATED ? take_result(record, read) : COLA_OK;
 }
 
@@ -139,13 +148,38 @@ static enum cola_status look_at_run(struct cola_record *record)
     return status;
 }
 
+/* Requests that crashed their worker so often that they are given up: their result says so. */
+static enum cola_status set_aside(struct cola_record *record)
+{
+    for (size_t i = record->suspects.n; i-- > 0;) {
+        const struct cola_suspect suspect = record->suspects.item[i]; /* it leaves the list when answered */
+        const struct cola_result crashed = {.outcome = COLA_OUTCOME_CRASHED, .argmax = -1};
+        char text[200];
+        if (suspect.attempts < COLA_SUSPECT_ATTEMPTS) continue;
+        struct cola_text id = cola_tasks_id(record->tasks, suspect.sample);
+        cola_chain_print(&suspect.chain, text, sizeof text);
+        cola_log(COLA_LOG_WARN, "sample %.*s: chain %s is set aside: the job died %u times while it ran",
+                 (int)id.n_bytes, id.bytes, text, suspect.attempts);
+        COLA_TRY(cola_record_evaluated(record, suspect.sample, &suspect.chain, &crashed));
+    }
+    return COLA_OK;
+}
+
+static void count_crashed(struct cola_record *record)
+{
+    for (uint64_t i = 0; i < cola_known_count(record->known); i++)
+        record->n_crashed += cola_known_entry(record->known, i)->result.outcome == COLA_OUTCOME_CRASHED;
+}
+
 static enum cola_status continue_journal(struct cola_record *record)
 {
     COLA_TRY(cola_journal_open(record->journal_path, take, record, &record->journal));
     COLA_TRY(look_at_run(record));
     struct cola_journal_record session = session_of(record);
     COLA_TRY(cola_journal_append(record->journal, &session));
-    return cola_record_write_known(record, record->journal);
+    COLA_TRY(cola_record_write_known(record, record->journal));
+    cola_suspects_end(&record->suspects, true);
+    return set_aside(record);
 }
 
 /* --- continuing from run.h5 alone -------------------------------------------------------------------------
@@ -266,6 +300,7 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
         COLA_TRY_DONE(cola_record_memo_open(record, setup->memo_path, &memo));
     COLA_TRY_DONE(begin_or_continue(record, setup->resume));
     record->n_resumed = cola_known_count(record->known);
+    count_crashed(record);
     remove_temporaries(record);
     COLA_TRY_DONE(cola_record_commit(record));
     if (memo) COLA_TRY_DONE(cola_record_learn(record, memo, &record->n_memo));

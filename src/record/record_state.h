@@ -6,6 +6,7 @@
 #include "record/fields.h"
 #include "record/journal.h"
 #include "record/known.h"
+#include "record/suspects.h"
 
 struct cola_wanted { /* memo entries that were asked for and are to be journalled */
     struct cola_known_entry **entry;
@@ -21,7 +22,8 @@ struct cola_record {
     struct cola_journal *journal;
     struct cola_wanted
         *wanted; /* behind a pointer: asking does not change the record, only what is to be written */
-    uint64_t n_resumed, n_memo;
+    struct cola_suspects suspects;
+    uint64_t n_resumed, n_memo, n_crashed;
     uint64_t committed; /* sequence of the last record that is on the disk */
 };
 
