@@ -96,4 +96,30 @@ held() {
 one=$(held 2) three=$(held 4) apart=$(held 4 --no-share-weights)
 echo "held     $one MiB by one worker, $three by three, $apart without sharing"
 ((three < one + weights / 2 + 150 && apart > one + 3 * weights / 2)) || die "three workers hold more than one copy of the weights"
+
+# The first worker is killed while it packs, or just after: the job ends, says so, and leaves no process behind.
+rm -f "$work"/run.h5*
+# shellcheck disable=SC2046 # the launcher's words are words
+setsid $(launcher 3) "$cola" search "$work/large-loglik.h5" --model "$work/model" --out "$work/run.h5" --threads 1 \
+    --simulations 100000 >"$log" 2>&1 &
+session=$! killed= status=0
+for _ in $(seq 2000); do
+    for pid in $(ps -o pid= -s "$session"); do
+        grep -q "rw-s.*memfd:cola-weights" "/proc/$pid/maps" 2>/dev/null && killed=$pid && break 2
+    done
+    sleep 0.01
+done
+[[ -n $killed ]] || { cat "$log" >&2; die "no process packs shared weights"; }
+kill -KILL "$killed"
+{ wait "$session" || status=$?; } 2>/dev/null
+[[ $status != 0 ]] && grep -q "Killed\|signal 9" "$log" || { cat "$log" >&2; die "exit status $status after a kill"; }
+for _ in $(seq 100); do # a moment; and zombies are nobody's
+    left=$(ps -o stat=,pid=,args= -s "$session" | grep -v "^Z" || true)
+    [[ -z $left ]] && break
+    sleep 0.1
+done
+[[ -z $left ]] || die "processes are left: $left"
+! grep -q "cola-$UID-" /proc/net/unix || die "a socket is left"
+session=
+echo "ended    after the first worker was killed, exit status $status"
 echo "passed"
