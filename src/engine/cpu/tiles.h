@@ -13,6 +13,15 @@
 
 #include "engine/cpu/kernels.h"
 
+/* UBSan's checks of the register arrays, all of whose indices are constants, would make every tile minutes to
+ * compile; ASan's of memory stay. */
+#define TILE INLINE __attribute__((no_sanitize("undefined")))
+#ifdef __SANITIZE_ADDRESS__
+#define UNROLL_K _Pragma("GCC unroll 1")
+#else
+#define UNROLL_K _Pragma("GCC unroll 4")
+#endif
+
 enum { TILE_WIDTH = 2 * W_LANES, TILE_LINE = 64 };
 
 /* Rows x [n_rows, K] as a block; bf16: rounded ("The bf16 mode"). What is beyond K is not read by tiles. */
@@ -38,12 +47,12 @@ INLINE void weights_of(const enum cola_panel_format format, const char *at, w_ve
 }
 
 /* n k of a chunk, n at most 16: `x` is the chunk's place in the block for its first k, `at` the weights'. */
-INLINE void add_chunk(const enum cola_panel_format format, const int rows, const int panels, const int n,
-                      const float *x, const char *at, size_t next_panel, w_vector *low, w_vector *high)
+TILE void add_chunk(const enum cola_panel_format format, const int rows, const int panels, const int n,
+                    const float *x, const char *at, size_t next_panel, w_vector *low, w_vector *high)
 {
     enum { PREFETCH = 4096 };
     const size_t step = (size_t)TILE_WIDTH * (format == COLA_PANEL_F32 ? 4 : 2);
-#pragma GCC unroll 4
+    UNROLL_K
     for (int j = 0; j < n; j++, x++, at += step)
 #pragma GCC unroll 4
         for (int p = 0; p < panels; p++) {
@@ -63,8 +72,8 @@ INLINE void add_chunk(const enum cola_panel_format format, const int rows, const
 
 /* One tile: rows x (panels * TILE_WIDTH) sums in registers; rows, panels and format are constants where this
  * is inlined. The prefetch runs over the end of a panel into the next one. */
-INLINE void tile_of(const enum cola_panel_format format, const int rows, const int panels,
-                    const struct cola_tile *t, const char *panel, float *out, uint32_t n_cols)
+TILE void tile_of(const enum cola_panel_format format, const int rows, const int panels,
+                  const struct cola_tile *t, const char *panel, float *out, uint32_t n_cols)
 {
     const size_t step = (size_t)TILE_WIDTH * (format == COLA_PANEL_F32 ? 4 : 2), next_panel = step * t->n_in;
     const float *block = t->block;
@@ -97,7 +106,7 @@ INLINE void tile_of(const enum cola_panel_format format, const int rows, const i
 /* Panels at once: with few rows, sums of several panels hide the latency of the fma. */
 #define PANELS_AT_ONCE(rows) ((rows) == 1 ? 4 : (rows) <= 3 ? 2 : 1)
 
-INLINE void row_of_tiles(const enum cola_panel_format format, const int rows, const struct cola_tile *t)
+TILE void row_of_tiles(const enum cola_panel_format format, const int rows, const struct cola_tile *t)
 {
     const size_t panel_bytes = (size_t)TILE_WIDTH * (format == COLA_PANEL_F32 ? 4 : 2) * t->n_in;
     const char *panel = t->panel;
