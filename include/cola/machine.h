@@ -14,7 +14,7 @@ uint64_t cola_machine_memory(const char *root);
 
 /* What a process of this program holds beside its engine's account: the program and its libraries (Open MPI,
  * HDF5), tables and messages, pages of the checkpoint that are read at the moment, and for each thread its
- * stack and attention's scratch. Measured: docs/PERFORMANCE.md. */
+ * stack and attention's scratch. Measured: 31 MiB alone, 37 as a rank of Open MPI. */
 uint64_t cola_machine_program_bytes(uint32_t n_threads);
 
 #endif

@@ -102,7 +102,7 @@ rm -f "$work"/run.h5*
 # shellcheck disable=SC2046 # the launcher's words are words
 setsid $(launcher 3) "$cola" search "$work/large-loglik.h5" --model "$work/model" --out "$work/run.h5" --threads 1 \
     --simulations 100000 >"$log" 2>&1 &
-session=$! killed= status=0
+session=$! killed='' status=0
 for _ in $(seq 2000); do
     for pid in $(ps -o pid= -s "$session"); do
         grep -q "rw-s.*memfd:cola-weights" "/proc/$pid/maps" 2>/dev/null && killed=$pid && break 2
