@@ -108,6 +108,20 @@ typedef enum cola_status cola_result_fn(void *user, const struct cola_result *re
 
 struct cola_engine;
 
+/* What create would allocate for the model, without loading it and whatever the memory: for estimates. */
+struct cola_engine_needs {
+    const char *backend;
+    char device[64];
+    uint64_t weight_bytes;
+    uint64_t batch_bytes,
+        least_batch_bytes; /* of max_rows rows; of the fewest that an engine gets along with */
+    uint64_t
+        state_row_bytes; /* a row in flight, and each row of a shared state; keys of generating jobs apart */
+};
+enum cola_status cola_engine_estimate(const struct cola_model *model,
+                                      const struct cola_engine_options *options,
+                                      struct cola_engine_needs *out);
+
 enum cola_status cola_engine_create(const struct cola_model *model, const struct cola_engine_options *options,
                                     struct cola_engine **out); /* borrows model */
 void cola_engine_destroy(struct cola_engine *engine);          /* NULL allowed */

@@ -26,6 +26,10 @@ struct search_setup {
 enum cola_status cola_search_setup(const struct cola_options *options, double began_s,
                                    struct search_setup *out);
 
+/* Of that, what is to be searched and by which engine: for a plan, which writes nothing. `o` needs no options
+ * out, memo, resume, quiet and time-limit. */
+enum cola_status cola_search_work(const struct cola_options *options, struct search_setup *out);
+
 /* The rows of a task file with n_rows: *n >= 1 of them from *first. */
 enum cola_status cola_search_rows(const struct search_setup *setup, uint32_t n_rows, uint32_t *first,
                                   uint32_t *n);

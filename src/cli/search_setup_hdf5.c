@@ -160,15 +160,13 @@ static enum cola_status need(const struct cola_options *o, const char *name, con
     return COLA_OK;
 }
 
-enum cola_status cola_search_setup(const struct cola_options *o, double began_s, struct search_setup *out)
+enum cola_status cola_search_work(const struct cola_options *o, struct search_setup *out)
 {
     struct search_setup s = {.tasks_path = cola_options_argument(o, 0)};
     COLA_TRY(cola_cli_engine_options(o, &s.worker.engine));
     s.model_dir = cola_options_string(o, "model");
-    COLA_TRY(need(o, "out", &s.run_path));
     COLA_TRY(read_policy(o, &s));
     COLA_TRY(read_rows(o, &s));
-    s.memo_path = cola_options_given(o, "memo") ? cola_options_string(o, "memo") : NULL;
     s.control = cola_options_string(o, "control");
     s.metric = cola_options_string(o, "metric");
     s.worker.model_dir = s.model_dir;
@@ -176,6 +174,16 @@ enum cola_status cola_search_setup(const struct cola_options *o, double began_s,
     s.worker.engine.state_bytes =
         cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
     s.worker.own_weights = cola_options_flag(o, "no-share-weights");
+    *out = s;
+    return COLA_OK;
+}
+
+enum cola_status cola_search_setup(const struct cola_options *o, double began_s, struct search_setup *out)
+{
+    struct search_setup s;
+    COLA_TRY(cola_search_work(o, &s));
+    COLA_TRY(need(o, "out", &s.run_path));
+    s.memo_path = cola_options_given(o, "memo") ? cola_options_string(o, "memo") : NULL;
     if (cola_options_given(o, "time-limit")) s.stop_at_s = began_s + cola_options_real(o, "time-limit");
     s.resume = cola_options_flag(o, "resume");
     s.quiet = cola_options_flag(o, "quiet");
