@@ -90,6 +90,7 @@ static enum cola_status take(struct cola_follow *f, const struct source *s,
                          (unsigned long long)r->sequence);
     f->sequence = r->sequence;
     if (r->kind == COLA_JOURNAL_SESSION) return on_session(f, r);
+    if (r->kind > COLA_JOURNAL_FINISHED) return COLA_OK; /* of the writer, for its successor */
     if (r->kind == COLA_JOURNAL_ENDED || r->kind == COLA_JOURNAL_COMMITTED) return COLA_OK;
     uint32_t i = r->sample - f->first_sample;
     if (r->sample < f->first_sample || i >= f->n_samples)
@@ -116,13 +117,13 @@ static enum cola_status check_magic(struct source *s, bool *there)
     const uint8_t *byte;
     COLA_TRY(look(s, 0, COLA_MAGIC_BYTES, &byte));
     *there = byte != NULL;
-    if (!byte || memcmp(byte, cola_journal_magic, 14) == 0) return COLA_OK; /* an older minor version too */
+    if (!byte) return COLA_OK;
     if (memcmp(byte, cola_journal_magic, 12) != 0)
         return cola_fail(COLA_ERR_INPUT, "%s: does not begin as a journal does", s->path);
-    return cola_fail(COLA_ERR_UNSUPPORTED, "%s: journal version %u.%u; this program reads %u.%u only",
-                     s->path, byte[12] | (unsigned)byte[13] << 8, byte[14] | (unsigned)byte[15] << 8,
-                     cola_journal_magic[12] | (unsigned)cola_journal_magic[13] << 8,
-                     cola_journal_magic[14] | (unsigned)cola_journal_magic[15] << 8);
+    unsigned major = byte[12] | (unsigned)byte[13] << 8, minor = byte[14] | (unsigned)byte[15] << 8;
+    if (major == COLA_JOURNAL_MAJOR && minor <= COLA_JOURNAL_MINOR) return COLA_OK;
+    return cola_fail(COLA_ERR_UNSUPPORTED, "%s: journal version %u.%u; this program reads %d.0 to %d.%d",
+                     s->path, major, minor, COLA_JOURNAL_MAJOR, COLA_JOURNAL_MAJOR, COLA_JOURNAL_MINOR);
 }
 
 /* One record from f->at; *whole false: none is there whole, not yet or never. */

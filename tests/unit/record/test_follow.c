@@ -216,10 +216,24 @@ static void what_is_no_journal_is_refused(void **state)
     small_write(run.journal_path, bytes, n);
     assert_int_equal(cola_follow_read(&f, run.journal_path), COLA_ERR_UNSUPPORTED);
     assert_non_null(strstr(cola_error_text(), "version"));
+    bytes[12]--;
+    bytes[14]++; /* a newer minor version has records that this program does not know */
+    small_write(run.journal_path, bytes, n);
+    assert_int_equal(cola_follow_read(&f, run.journal_path), COLA_ERR_UNSUPPORTED);
     assert_int_equal(cola_follow_read(&f, run.directory), COLA_ERR_IO);
     cola_follow_fini(&f);
     free(bytes);
     small_run_destroy(&run);
+}
+
+static void a_journal_of_version_1_0_is_read(void **state)
+{
+    (void)state;
+    struct cola_follow f = {0};
+    read_now(&f, COLA_TEST_DATA "/runs/journal-1.0");
+    assert_true(f.there && f.n_evaluated > 0);
+    assert_int_equal(f.unread, 0);
+    cola_follow_fini(&f);
 }
 
 int main(void)
@@ -234,6 +248,7 @@ int main(void)
         cmocka_unit_test(evaluations_beyond_a_fold_are_counted),
         cmocka_unit_test(the_lock_of_another_process_is_seen_and_kept),
         cmocka_unit_test(what_is_no_journal_is_refused),
+        cmocka_unit_test(a_journal_of_version_1_0_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
