@@ -139,6 +139,10 @@ enum cola_status cola_journal_append(struct cola_journal *journal, const struct 
     if (journal->broken)
         return cola_fail(COLA_ERR_IO, "%s: an earlier write failed and could not be taken back",
                          journal->path);
+    if (journal->to_cut && ftruncate(journal->fd, (off_t)journal->end) != 0)
+        return cola_fail(COLA_ERR_IO, "%s: cannot be cut to %llu bytes: %s", journal->path,
+                         (unsigned long long)journal->end, strerror(errno));
+    journal->to_cut = false;
     if (journal->minor == 0 && record->kind > COLA_JOURNAL_FINISHED) return COLA_OK;
     if (journal->to_mark && journal->minor > 0) {
         struct cola_journal_record mark = {.kind = COLA_JOURNAL_COMMITTED, .n_committed = journal->end};

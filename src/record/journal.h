@@ -46,8 +46,9 @@ typedef enum cola_status cola_journal_fill(void *user, struct cola_journal *jour
 enum cola_status cola_journal_create(const char *path, const struct cola_journal_record *session,
                                      cola_journal_fill *fill, void *user, struct cola_journal **out);
 
-/* An existing one. COLA_ERR_IO: locked, with the holder's pid. COLA_ERR_INPUT: damaged before valid records,
- * with the offset. A failure of visit ends it with that failure. */
+/* An existing one. COLA_ERR_IO: locked, with the holder's pid. COLA_ERR_INPUT: damaged in what was committed,
+ * with the offset. The file is as it was until the first record is appended. A failure of visit ends it with
+ * that failure. */
 enum cola_status cola_journal_open(const char *path, cola_journal_visit *visit, void *user,
                                    struct cola_journal **out);
 

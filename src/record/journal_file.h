@@ -15,12 +15,13 @@ struct cola_journal {
     uint64_t end;      /* bytes of whole records, magic included */
     uint64_t sequence; /* of the last record */
     unsigned minor;    /* of the file's version */
+    bool to_cut;       /* bytes behind `end` were not committed: they go before the next record */
     bool to_mark;      /* a commit has succeeded since the last COMMITTED record */
     struct cola_pack pack;
     bool broken; /* the file may end in half a record that could not be cut off */
 };
 
-/* From an open, locked file: hands out the records, cuts a torn tail off, sets end and sequence. */
+/* From an open, locked file: hands out the records, finds a torn tail, sets end and sequence. */
 enum cola_status cola_journal_read(struct cola_journal *journal, cola_journal_visit *visit, void *user);
 
 #endif

@@ -161,9 +161,7 @@ static enum cola_status judge_bad(struct reader *reader, struct cola_journal *jo
                          (unsigned long long)bad, journal->path);
     cola_log(COLA_LOG_WARN, "%s: dropped %llu bytes that were not committed: the last record was torn",
              journal->path, (unsigned long long)(reader->file_bytes - bad));
-    if (ftruncate(journal->fd, (off_t)bad) != 0)
-        return cola_fail(COLA_ERR_IO, "%s: cannot be cut to %llu bytes: %s", journal->path,
-                         (unsigned long long)bad, strerror(errno));
+    journal->to_cut = true; /* not yet: whoever reads may still refuse this journal */
     return COLA_OK;
 }
 
