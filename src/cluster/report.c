@@ -22,7 +22,7 @@ void cola_report_line(struct cola_master *m, const char *format, ...)
 
 /* Seconds left if every simulation that is left takes an evaluation and they go on at the mean rate: a bit
  * too long, because late simulations find their chain known. Of the evaluations only those in trees count. */
-static double seconds_left(const struct cola_master *m, double elapsed_s)
+double cola_report_seconds_left(const struct cola_master *m)
 {
     const struct counts *c = &m->counts;
     double each = cola_search_most_simulations(&m->options->search, m->n_layers);
@@ -30,7 +30,7 @@ static double seconds_left(const struct cola_master *m, double elapsed_s)
     for (uint32_t i = 0; i < c->n_begun; i++)
         if (!m->finished[i]) left += each - cola_search_n_simulations(m->search[i]);
     double used = (double)c->n_new * (double)c->n_nodes / (double)(c->n_new + c->n_known);
-    return c->n_new && c->n_nodes ? left * elapsed_s / used : -1;
+    return c->n_new && c->n_nodes ? left * (cola_clock_s() - m->began_s) / used : -1;
 }
 
 void cola_report_progress(struct cola_master *m)
@@ -39,7 +39,7 @@ void cola_report_progress(struct cola_master *m)
     const struct counts *c = &m->counts;
     double elapsed_s = cola_clock_s() - m->began_s;
     char line[256], left[32];
-    cola_progress_time(seconds_left(m, elapsed_s), left);
+    cola_progress_time(cola_report_seconds_left(m), left);
     snprintf(
         line, sizeof line, "%u/%u samples, %llu evaluations (%.1f/s), %s left, found %u of %u (%u by base)",
         c->n_finished, m->options->n_samples, (unsigned long long)(c->n_new + c->n_known),
@@ -47,13 +47,21 @@ void cola_report_progress(struct cola_master *m)
     cola_progress_show(&m->progress, line);
 }
 
-static void report_workers(struct cola_master *m)
+/* Busy: inside engine steps, of the time since all workers were ready. A low share is a worker that waits:
+ * for samples (--speculate), or for the master. */
+static void report_workers(struct cola_master *m, double elapsed_s)
 {
+    double per_s = elapsed_s > 0 ? 1 / elapsed_s : 0;
+    cola_report_line(m,
+                     "  worker   busy  evaluations     /s  of all   executed of asked layers  host, device");
     for (uint32_t i = 1; i <= m->n_workers; i++) {
         const struct worker_state *w = &m->worker[i];
-        cola_report_line(m, "  worker %u (%s, %s): %llu evaluations (%.1f %%)", i, w->hello.host,
-                         w->hello.device, (unsigned long long)w->n_results,
-                         m->counts.n_new ? 100.0 * (double)w->n_results / (double)m->counts.n_new : 0.0);
+        cola_report_line(m, "  %6u %5.1f %% %11llu %6.1f %5.1f %% %10llu of %-12llu  %s, %s", i,
+                         100 * w->busy_s * per_s, (unsigned long long)w->n_results,
+                         (double)w->n_results * per_s,
+                         m->counts.n_new ? 100.0 * (double)w->n_results / (double)m->counts.n_new : 0.0,
+                         (unsigned long long)w->layers_executed, (unsigned long long)w->layers_asked,
+                         w->hello.host, w->hello.device);
     }
 }
 
@@ -96,10 +104,10 @@ void cola_report_summary(struct cola_master *m)
         m, "%s found in %u of %u samples (%.1f %%): by the base chain in %u, only by others in %u",
         looked_for(m), c->n_found, c->n_begun, c->n_begun ? 100.0 * c->n_found / c->n_begun : 0.0,
         c->n_base_right, c->n_found - c->n_base_right);
-    if (cola_record_n_crashed(m->record))
-        cola_report_line(m,
-                         "%llu chains are set aside: the job died %d times while each ran (outcome 2 in "
-                         "run.h5, \"crashed\" in cola show)",
-                         (unsigned long long)cola_record_n_crashed(m->record), COLA_SUSPECT_ATTEMPTS);
-    report_workers(m);
+    uint64_t n_crashed = cola_record_n_crashed(m->record);
+    if (n_crashed)
+        cola_report_line(
+            m, "%llu chain%s set aside: the job died %d times while it ran (\"crashed\" in cola show)",
+            (unsigned long long)n_crashed, n_crashed == 1 ? " is" : "s are", COLA_SUSPECT_ATTEMPTS);
+    report_workers(m, elapsed_s);
 }

@@ -302,7 +302,7 @@ static inline uint64_t calls_store(int k, const struct calls_crash *crash, const
         calls_mix(&d->now[file], &d->synced[file], crash, &chance, &mixed);
         snprintf(path, sizeof path, "%s/%s", directory, d->entry[i].name);
         FILE *to = fopen(path, "wb");
-        if (!to || fwrite(mixed.byte, 1, mixed.n, to) != mixed.n || fclose(to) != 0) abort();
+        if (!to || (mixed.n && fwrite(mixed.byte, 1, mixed.n, to) != mixed.n) || fclose(to) != 0) abort();
         free(mixed.byte);
     }
     uint64_t n = d->n_acknowledged;
