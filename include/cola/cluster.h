@@ -73,6 +73,8 @@ struct cola_master_options {
     double stop_at_s;                    /* on cola_clock_s: as a USR1 then; 0: never */
     enum cola_stop (*stop)(void);        /* asked many times a second: cola_signals_stop */
     bool quiet;                          /* no progress, no summary */
+    const char *events_path;             /* JSON lines go to the end of this file, "-": stdout; NULL: none */
+    double events_interval_s;            /* between those of progress */
     struct cola_master_figures *figures; /* filled when the search is over; NULL: nobody asks */
 };
 

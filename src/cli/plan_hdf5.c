@@ -19,7 +19,8 @@ enum { N_OWN = sizeof own_option / sizeof *own_option, MOST_OPTIONS = 96 };
 
 static bool plan_takes(const char *name)
 {
-    static const char *const left_out[] = {"out", "resume", "memo", "quiet", "time-limit", "events"};
+    static const char *const left_out[] = {"out",        "resume", "memo",           "quiet",
+                                           "time-limit", "events", "events-interval"};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         if (strcmp(left_out[i], name) == 0) return false;
     return true;

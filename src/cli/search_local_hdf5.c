@@ -47,6 +47,8 @@ static enum cola_status search_tasks(struct cola_comm *comm, const struct search
         .stop_at_s = s->stop_at_s,
         .stop = cola_signals_stop,
         .quiet = s->quiet,
+        .events_path = s->events_path,
+        .events_interval_s = s->events_interval_s,
         .figures = s->figures,
     };
     enum cola_status status = cola_master_run(comm, &master);

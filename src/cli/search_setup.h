@@ -19,6 +19,8 @@ struct search_setup {
     struct cola_worker_options worker;
     double stop_at_s; /* 0: never */
     bool resume, quiet;
+    const char *events_path; /* NULL: none */
+    double events_interval_s;
     struct cola_master_figures *figures; /* NULL: nobody asks */
 };
 

@@ -49,6 +49,10 @@ static const struct cola_option table[] = {
     {"length-penalty", COLA_OPTION_REAL, "LAMBDA", NULL, 0, 1e6, NULL, "lambda of it; default: the preset's"},
     {"epsilon", COLA_OPTION_REAL, "P", NULL, 0, 1, NULL,
      "probability of a new edit at an inner node; default: the preset's"},
+    {"events", COLA_OPTION_TEXT, "FILE", NULL, 0, 0, NULL,
+     "append what happens as JSON lines (docs/watching.md); -: to stdout"},
+    {"events-interval", COLA_OPTION_REAL, "S", "60", 0.01, 1e6, NULL,
+     "--events: seconds between lines of progress"},
     {"quiet", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "no progress, no summary"},
 };
 
@@ -187,6 +191,8 @@ enum cola_status cola_search_setup(const struct cola_options *o, double began_s,
     if (cola_options_given(o, "time-limit")) s.stop_at_s = began_s + cola_options_real(o, "time-limit");
     s.resume = cola_options_flag(o, "resume");
     s.quiet = cola_options_flag(o, "quiet");
+    if (cola_options_given(o, "events")) s.events_path = cola_options_string(o, "events");
+    s.events_interval_s = cola_options_real(o, "events-interval");
     *out = s;
     return COLA_OK;
 }

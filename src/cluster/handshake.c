@@ -271,6 +271,7 @@ enum cola_status cola_handshake_record(struct cola_master *m)
                                       .resume = o->resume,
                                       .memo_path = o->memo_path};
     COLA_TRY_DONE(cola_record_open(o->run_path, &setup, &m->record));
+    cola_events_start(m, field, setup.n_fields);
     if (cola_record_n_resumed(m->record))
         cola_report_line(m, "resuming: %llu evaluations are known",
                          (unsigned long long)cola_record_n_resumed(m->record));

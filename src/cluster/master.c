@@ -64,7 +64,10 @@ static enum cola_status on_message(struct cola_master *m, const struct cola_pack
     struct cola_message message;
     enum cola_status status = cola_message_unpack(packet->bytes, packet->n_bytes, &m->in, &message);
     if (status != COLA_OK) return cola_fail_in(status, "from worker %u", packet->from);
-    if (message.kind == COLA_MESSAGE_RESULT) return cola_dispatch_result(m, packet->from, &message.result);
+    if (message.kind == COLA_MESSAGE_RESULT) {
+        m->worker[packet->from].busy_s = message.busy_s;
+        return cola_dispatch_result(m, packet->from, &message.result);
+    }
     if (message.kind == COLA_MESSAGE_ERROR) return fail_of_worker(m, packet->from, &message.error);
     return cola_fail(COLA_ERR_INPUT, "worker %u sent %s while it was to work", packet->from,
                      cola_message_name(message.kind));
@@ -112,6 +115,7 @@ static enum cola_status search_all(struct cola_master *m)
     struct timers last = {cola_clock_s(), cola_clock_s()};
     while (m->counts.n_finished < m->options->n_samples) {
         enum cola_stop stop = cola_master_stop(m);
+        cola_events_stop(m, stop);
         if (stop == COLA_STOP_NOW || (stop == COLA_STOP_SOON && m->n_out == 0))
             return cola_fail(COLA_ERR_STOPPED, "stopped with %u of %u samples done; --resume goes on",
                              m->counts.n_finished, m->options->n_samples);
@@ -120,6 +124,7 @@ static enum cola_status search_all(struct cola_master *m)
         COLA_TRY(receive_results(m, more_to_begin ? 0 : LOOK_S, stop == COLA_STOP_NONE));
         COLA_TRY(keep(m, &last));
         cola_report_progress(m);
+        cola_events_progress(m);
     }
     return COLA_OK;
 }
@@ -167,6 +172,7 @@ static enum cola_status run(struct cola_master *m)
     COLA_TRY(cola_alloc((void **)&m->search, o->n_samples, sizeof(struct cola_search *), "samples"));
     COLA_TRY(cola_alloc((void **)&m->target, o->n_samples, sizeof *m->target, "samples"));
     COLA_TRY(cola_alloc((void **)&m->finished, o->n_samples, sizeof *m->finished, "samples"));
+    COLA_TRY(cola_events_open(m));
     COLA_TRY(cola_handshake_targets(m));
     COLA_TRY(cola_handshake(m));
     COLA_TRY(cola_handshake_record(m));
@@ -205,6 +211,7 @@ enum cola_status cola_master_run(struct cola_comm *comm, const struct cola_maste
     cola_progress_end(&m.progress);
     char text[1024]; /* closing may fail too: the first failure is the one to tell */
     snprintf(text, sizeof text, "%s", cola_error_text());
+    cola_events_end(&m, status);
     fini(&m);
     return status == COLA_OK ? COLA_OK : cola_fail(status, "%s", text);
 }

@@ -20,6 +20,7 @@ struct worker_state {
     uint32_t n_out; /* requests sent, no result yet; at most hello.credit */
     bool alone;     /* what is out is a suspect: nothing else until its result is here */
     uint64_t n_results, layers_asked, layers_executed;
+    double busy_s; /* inside engine steps until its last result */
 };
 
 struct sample_state {
@@ -32,8 +33,8 @@ struct sample_state {
     bool edited_right; /* ... or another chain did */
 };
 
-struct pending { /* a chain that a search asked for and that is not known */
-    uint64_t id; /* place in the table + generation << 32: a stale or invented RESULT names none */
+struct pending {        /* a chain that a search asked for and that is not known */
+    uint64_t id;        /* place in the table + generation << 32: a stale or invented RESULT names none */
     bool used, suspect; /* suspect: sent alone, see cola_record_attempts */
     uint32_t sample, ticket, worker; /* worker 0: waits to be sent */
     struct cola_chain chain;
@@ -75,8 +76,9 @@ struct cola_master {
     bool dirty, sample_ended;   /* since the last commit */
     struct counts counts;
     struct cola_progress progress;
-    double began_s;    /* on cola_clock_s: the workers were ready */
-    double tree_cpu_s; /* of this thread inside the searches */
+    struct cola_events *events; /* NULL: nobody asked */
+    double began_s;             /* on cola_clock_s: the workers were ready */
+    double tree_cpu_s;          /* of this thread inside the searches */
 };
 
 /* master.c: what the signals and the time limit ask for now */
@@ -116,8 +118,17 @@ enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample); /
 enum cola_status cola_dispatch_message(struct cola_master *m, uint32_t to,
                                        const struct cola_message *message);
 
+/* events.c: the search as JSON lines for programs. All do nothing without options.events_path. */
+enum cola_status cola_events_open(struct cola_master *m);
+void cola_events_start(struct cola_master *m, const struct cola_field *field, uint32_t n_fields);
+void cola_events_sample(struct cola_master *m, uint32_t sample);      /* its search has ended */
+void cola_events_progress(struct cola_master *m);                     /* if it is due */
+void cola_events_stop(struct cola_master *m, enum cola_stop stop);    /* the first time */
+void cola_events_end(struct cola_master *m, enum cola_status status); /* with this thread's error text */
+
 /* report.c */
-void cola_report_progress(struct cola_master *m); /* if it is due */
+double cola_report_seconds_left(const struct cola_master *m); /* at the mean rate; -1: not known */
+void cola_report_progress(struct cola_master *m);             /* if it is due */
 void cola_report_summary(struct cola_master *m);
 void cola_report_line(struct cola_master *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -90,6 +90,14 @@ static void code_u32(struct coder *c, uint32_t *value)
     *value = (uint32_t)wide;
 }
 
+static void code_f64(struct coder *c, double *value)
+{
+    uint64_t bits;
+    memcpy(&bits, value, sizeof bits);
+    code_uint(c, &bits, 8);
+    memcpy(value, &bits, sizeof bits);
+}
+
 static void code_i32(struct coder *c, int32_t *value)
 {
     uint32_t bits = (uint32_t)*value;
@@ -258,7 +266,11 @@ static void code_body(struct coder *c, struct cola_message *m)
     case COLA_MESSAGE_HELLO: code_hello(c, &m->hello); break;
     case COLA_MESSAGE_SAMPLE: code_sample(c, &m->sample); break;
     case COLA_MESSAGE_REQUEST: code_request(c, &m->request); break;
-    case COLA_MESSAGE_RESULT: code_result(c, &m->result); break;
+    case COLA_MESSAGE_RESULT:
+        code_result(c, &m->result);
+        code_f64(c, &m->busy_s);
+        if (!(m->busy_s >= 0 && m->busy_s < 1e12)) refuse(c, "has an impossible time");
+        break;
     case COLA_MESSAGE_FORGET: code_u32(c, &m->forget); break;
     case COLA_MESSAGE_SHUTDOWN: code_u8(c, &m->shutdown); break;
     case COLA_MESSAGE_ERROR: code_error(c, &m->error); break;

@@ -72,6 +72,7 @@ struct cola_error_message {
 
 struct cola_message {
     enum cola_message_kind kind;
+    double busy_s; /* RESULT: seconds that the worker's engine has stepped so far, for reports */
     union {
         struct cola_start start;
         struct cola_hello hello;

@@ -100,6 +100,7 @@ static enum cola_status finish(struct cola_master *m, uint32_t sample)
     m->counts.n_finished++;
     m->dirty = m->sample_ended = true;
     COLA_TRY(cola_record_finished(m->record, cola_samples_row(m, sample), cola_search_n_simulations(search)));
+    cola_events_sample(m, sample);
     return forget_if_idle(m, sample);
 }
 

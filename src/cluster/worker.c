@@ -49,6 +49,7 @@ struct worker {
     uint32_t *queue; /* ring [n_slots] of slots that wait for room */
     uint32_t queue_first, n_queued;
     struct cola_buffer out, in; /* of messages */
+    double busy_s, step_s;      /* inside engine steps so far; on cola_clock_s: when the present one began */
     int64_t failed_sample;      /* whose request failed, -1 */
     bool dismissed;
     uint8_t exit_status;
@@ -225,6 +226,7 @@ static enum cola_status send_result(void *user, const struct cola_result *result
     struct slot *slot = &w->slot[result->id];
     struct cola_message m = {.kind = COLA_MESSAGE_RESULT, .result = *result};
     m.result.id = slot->id;
+    m.busy_s = w->busy_s + (cola_clock_s() - w->step_s);
     slot->used = false;
     w->held[slot->sample]->n_requests--;
     return send_message(w, &m);
@@ -246,7 +248,9 @@ static enum cola_status serve(struct worker *w)
         } while (packet.n_bytes);
         if (!is_working(w)) continue;
         COLA_TRY(fill_engine(w));
+        w->step_s = cola_clock_s();
         COLA_TRY(cola_engine_step(w->engine, send_result, w));
+        w->busy_s += cola_clock_s() - w->step_s;
     }
 }
 

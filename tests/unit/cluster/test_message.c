@@ -63,6 +63,7 @@ static struct cola_message example(enum cola_message_kind kind)
         m.request = (struct cola_request_message){0xfedcba9876543210ull, 77, {layers, 6}};
         break;
     case COLA_MESSAGE_RESULT:
+        m.busy_s = 12345.678901234567;
         m.result = (struct cola_result){.id = 0xfedcba9876543210ull,
                                         .outcome = COLA_OUTCOME_NON_FINITE,
                                         .score = scores,
@@ -133,6 +134,7 @@ static void assert_same(const struct cola_message *a, const struct cola_message 
         assert_memory_equal(&a->result.logsumexp, &b->result.logsumexp, sizeof(float));
         assert_int_equal(a->result.argmax, b->result.argmax);
         assert_memory_equal(&a->result.cost, &b->result.cost, sizeof a->result.cost);
+        assert_true(a->busy_s == b->busy_s);
         break;
     case COLA_MESSAGE_FORGET: assert_int_equal(a->forget, b->forget); break;
     case COLA_MESSAGE_SHUTDOWN: assert_int_equal(a->shutdown, b->shutdown); break;
