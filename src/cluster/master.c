@@ -91,6 +91,10 @@ static enum cola_status fold(struct cola_master *m)
 {
     struct cola_fold f = {
         .search = (const struct cola_search *const *)m->search, .target = m->target, .finished = m->finished};
+    char *workers = cola_report_workers_text(m);
+    enum cola_status status = workers ? cola_record_note(m->record, "worker_figures", workers) : COLA_OK;
+    free(workers);
+    COLA_TRY(status);
     return cola_record_fold(m->record, &f);
 }
 

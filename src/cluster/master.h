@@ -129,6 +129,8 @@ void cola_events_end(struct cola_master *m, enum cola_status status); /* with th
 /* report.c */
 double cola_report_seconds_left(const struct cola_master *m); /* at the mean rate; -1: not known */
 void cola_report_progress(struct cola_master *m);             /* if it is due */
+/* The workers' figures so far as one text, for run.h5; the caller's to free. NULL: out of memory. */
+char *cola_report_workers_text(const struct cola_master *m);
 void cola_report_summary(struct cola_master *m);
 void cola_report_line(struct cola_master *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -218,6 +218,12 @@ static enum cola_status fold_samples(struct cola_record *record, const struct co
     return COLA_OK;
 }
 
+enum cola_status cola_record_note(struct cola_record *record, const char *key, const char *value)
+{
+    if (cola_fields_value(&record->fields, key)) return cola_fields_set(&record->fields, key, value);
+    return cola_fields_add(&record->fields, key, value, COLA_FIELD_PROVENANCE);
+}
+
 enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold)
 {
     struct cola_columns columns = {0};

@@ -179,6 +179,7 @@ def test_events_of_a_whole_search(program: Path, tasks: Path, tmp_path: Path) ->
     assert kinds.count("sample") == N_SAMPLES
     assert "progress" in kinds
     start, end = lines[0], lines[-1]
+    assert "worker_figures" not in start["fields"]
     for key, value in start["fields"].items():
         assert page["attributes"][key] == value
     assert start["n_samples"] == N_SAMPLES
@@ -201,6 +202,15 @@ def test_events_of_a_whole_search(program: Path, tasks: Path, tmp_path: Path) ->
     assert int(row[2]) == worker["evaluations"]
     assert (int(row[3]), int(row[4])) == (worker["layers_executed"], worker["layers_asked"])
     assert 0 < float(row[1]) <= 101
+    stored = re.search(
+        r"; 1: busy ([\d.]+) s, (\d+) evaluations, (\d+) of (\d+) layers executed, ",
+        page["attributes"]["worker_figures"],
+    )
+    assert stored
+    assert float(stored[1]) == pytest.approx(worker["busy_s"], abs=0.06)
+    assert [int(stored[i]) for i in (2, 3, 4)] == [
+        worker[key] for key in ("evaluations", "layers_executed", "layers_asked")
+    ]
 
 
 def test_events_of_a_stop_and_what_goes_on(program: Path, tasks: Path, tmp_path: Path) -> None:
