@@ -9,7 +9,8 @@ usage() {
     cat <<'TEXT'
 usage: tests/run.sh [--full]
 
-  --full   also the whole model under AddressSanitizer, and 10 minutes instead of 1 a fuzz target
+  --full   also the whole model under AddressSanitizer, 10 minutes instead of 1 a fuzz target, and all of the faults
+           (kills, crashes at every call, changed files) of which else a tenth is tried
 
 Sets itself up: Debian packages, .venv and the model of the demo (jobs/setup.sh tests, jobs/fetch_model.py).
 TEXT
@@ -23,6 +24,7 @@ case ${1:-} in
     *) usage >&2; exit 2 ;;
 esac
 if [[ $full == yes ]]; then fuzz_seconds=600; else fuzz_seconds=60; fi
+if [[ $full == yes ]]; then export COLA_TESTS_FULL=1; fi # tests that are a sample otherwise
 
 logs=build/test-logs
 mkdir -p "$logs"

@@ -138,7 +138,7 @@ static void every_prefix_of_the_calls_is_resumed(void **state)
     for (int i = 0; i < calls.n; i++) n_kinds[calls.item[i].kind]++;
     for (int i = 0; i <= CALLS_ACKNOWLEDGE; i++) assert_true(n_kinds[i] > 0); /* every kind was recorded */
     assert_true(n_kinds[CALLS_RENAME] >= 3 && n_kinds[CALLS_WRITE] > 60);
-    uint32_t n_wrong = try_all(*state, full() ? 60 : 2, true, &n_states);
+    uint32_t n_wrong = try_all(*state, full() ? 30 : 2, true, &n_states);
     print_message("%d calls, %u states, %u wrong\n", calls.n, n_states, n_wrong);
     assert_int_equal(n_wrong, 0);
 }
