@@ -41,9 +41,8 @@ def tasks(tmp_path: Path) -> Path:
 
 def long_search(program: Path, tasks: Path, run: Path) -> subprocess.Popen[bytes]:
     """Far more work than a test waits for; runs when its journal is there."""
-    line = search_line(
-        tasks, run, "--simulations", "1000000", "--preset", "random", "--quiet", "--threads", "1"
-    )
+    work = ["--simulations", "1000000", "--preset", "random", "--samples", "2:5"]
+    line = search_line(tasks, run, *work, "--quiet", "--threads", "1")
     process = subprocess.Popen([str(program), *line], cwd=ROOT)
     until = time.monotonic() + 30
     while not run.with_name("run.h5.journal").exists() and time.monotonic() < until:
@@ -91,6 +90,9 @@ def test_a_running_search_is_followed_until_it_stops(program: Path, tasks: Path,
         )
         time.sleep(2.5)
         assert process.poll() is None
+        process.send_signal(signal.SIGSTOP)  # a long evaluation: nothing grows, but the lock is there
+        time.sleep(4.5)
+        assert watcher.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
         out, err = watcher.communicate(timeout=60)
@@ -121,7 +123,8 @@ def test_a_stopped_search_leaves_what_the_page_says(program: Path, tasks: Path, 
     assert process.wait(60) == 75
     page = json.loads(cola(program, "show", run, "--json").stdout)
     assert page["journal"]["beyond_this_file"] == 0
-    line = search_line(tasks, run, "--simulations", "1000000", "--preset", "random", "--quiet", "--resume")
+    work = ["--simulations", "1000000", "--preset", "random", "--samples", "2:5"]
+    line = search_line(tasks, run, *work, "--quiet", "--resume")
     process = subprocess.Popen([str(program), *line], cwd=ROOT)
     time.sleep(3)
     text = cola(program, "show", run).stdout

@@ -162,6 +162,12 @@ static void evaluations_beyond_a_fold_are_counted(void **state)
     small_run_stop(&run);
     read_now(&f, run.journal_path);
     assert_int_equal(f.n_beyond, 3);
+    uint64_t last = f.sequence; /* of an evaluation, which is then folded */
+    cola_follow_fini(&f);
+    f.folded = last;
+    read_now(&f, run.journal_path);
+    assert_int_equal(f.sequence, last);
+    assert_int_equal(f.n_beyond, 0);
     cola_follow_fini(&f);
     cola_follow_fini(&all);
     small_run_destroy(&run);
