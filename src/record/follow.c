@@ -91,7 +91,6 @@ static enum cola_status take(struct cola_follow *f, const struct source *s,
     f->sequence = r->sequence;
     if (r->kind == COLA_JOURNAL_SESSION) return on_session(f, r);
     if (r->kind > COLA_JOURNAL_FINISHED) return COLA_OK; /* of the writer, for its successor */
-    if (r->kind == COLA_JOURNAL_ENDED || r->kind == COLA_JOURNAL_COMMITTED) return COLA_OK;
     uint32_t i = r->sample - f->first_sample;
     if (r->sample < f->first_sample || i >= f->n_samples)
         return cola_fail(COLA_ERR_INPUT, "%s: offset %llu: sample %u is not of this run", s->path,
