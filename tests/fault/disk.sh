@@ -73,6 +73,28 @@ mismatch model_fingerprint: -- "$cola" search "$tasks" --model "$data/models/lla
 mismatch tasks_fingerprint: -- "$cola" search "$other" --model "$model" "${a[@]}" --seed 2
 mismatch n_simulations: -- "$cola" search "$tasks" --model "$model" --out "$work/a/run.h5" --threads 1 --simulations 10 --resume --seed 2
 
+# Stopped by TERM with requests out, without mpirun: the journal says that this was no crash.
+mkdir "$work/d"
+"$cola" search "$tasks" --model "$model" --out "$work/d/run.h5" --threads 1 --simulations 2000 --quiet >"$log" 2>&1 &
+job=$!
+for _ in $(seq 200); do [[ -e $work/d/run.h5.journal ]] && break || sleep 0.05; done
+sleep 0.3
+kill -s TERM "$job"
+status=0
+wait "$job" || status=$?
+[[ $status == 75 ]] || { cat "$log" >&2; die "TERM: exit status $status"; }
+python3 - "$work/d/run.h5.journal" <<'PYTHON' || die "the journal does not say that the stop was understood"
+import struct
+import sys
+
+data, at, kinds = open(sys.argv[1], "rb").read(), 16, []
+while at < len(data):
+    kinds.append(data[at + 12])
+    at += 12 + struct.unpack_from("<I", data, at)[0]
+sys.exit(kinds.count(2) == kinds.count(3) or kinds.count(5) != 1)
+PYTHON
+echo "stopped  by TERM: no suspects"
+
 # The directory goes away in the middle: an error that names it; nobody makes it again.
 "$cola" search "$tasks" --model "$model" --out "$work/c/run.h5" --threads 1 --simulations 2000 --quiet >"$log" 2>&1 &
 job=$!
