@@ -4,6 +4,7 @@
  *     samples.c    one search a sample: begin, ask until something must be evaluated, tell, finish
  *     dispatch.c   requests to workers, results back
  *     report.c     progress and the summary
+ *     events.c     the same as JSON lines, for programs
  *     master.c     the loop around them: stops, commits, folds
  *
  * A sample here is named by its place in this run (0 .. n_samples-1), a worker by its rank. */
