@@ -24,7 +24,7 @@ enum {
     COLA_ONEDNN_K = 32,       /* one cache line of bf16 */
     COLA_ONEDNN_ROWS = 128,   /* rows of one call at most */
     COLA_ONEDNN_EXACT = 64,   /* up to here a primitive for each number of rows, above for multiples of */
-    COLA_ONEDNN_STEP = 16,    /* this: 68 in all */
+    COLA_ONEDNN_STEP = 4,     /* this: 80 in all */
     COLA_ONEDNN_PROBES = 8    /* distinct rows of a probe */
 };
 

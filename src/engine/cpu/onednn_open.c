@@ -84,7 +84,7 @@ static enum cola_status check_products(struct cola_onednn *o)
         uint32_t n_in, width;
     } size[] = {{32, 64},    {64, 128},   {576, 192},  {576, 64},   {896, 128},
                 {1024, 192}, {1536, 192}, {2048, 192}, {4096, 192}, {8192, 64}};
-    static const uint32_t rows[] = {2, 7, 14, 64, 80, COLA_ONEDNN_ROWS};
+    static const uint32_t rows[] = {2, 7, 14, 64, 84, COLA_ONEDNN_ROWS};
     for (size_t i = 0; i < sizeof size / sizeof *size; i++) {
         struct cola_onednn_shape *shape;
         COLA_TRY(cola_onednn_shape(o, size[i].n_in, size[i].width, &shape));

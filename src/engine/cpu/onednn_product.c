@@ -182,18 +182,25 @@ static void multiply(void *context, uint32_t task, uint32_t thread)
                           p->out + (size_t)row * m->n_out + column, m->n_out);
 }
 
-/* Runs of equal length, at most COLA_ONEDNN_ROWS; shorter where threads would have nothing to do otherwise.
- */
+/* Runs of equal length, at most COLA_ONEDNN_ROWS: as many as end first, all threads working, a task costing
+ * its rows and as much as TASK_ROWS more. */
 static void cut_rows(struct job *j, uint32_t n_slices)
 {
-    enum { LEAST = 32 }; /* below, a slice's weights are read for too few rows */
-    uint32_t most = COLA_ONEDNN_ROWS;
-    while (most > LEAST && (uint64_t)n_slices * ((j->n_rows + most - 1) / most) < 2 * j->o->n_threads)
-        most /= 2;
-    if (j->o->n_threads == 1) most = COLA_ONEDNN_ROWS;
-    uint32_t n = (j->n_rows + most - 1) / most;
-    j->run_rows = n == 1 ? j->n_rows : cola_onednn_pad((j->n_rows + n - 1) / n, COLA_ONEDNN_STEP);
-    j->n_runs = (j->n_rows + j->run_rows - 1) / j->run_rows;
+    enum { LEAST = 24, TASK_ROWS = 4 }; /* below LEAST a slice's weights are read for too few rows */
+    uint64_t best = UINT64_MAX;
+    for (uint32_t n = (j->n_rows + COLA_ONEDNN_ROWS - 1) / COLA_ONEDNN_ROWS;; n++) {
+        uint32_t rows = n == 1 ? j->n_rows : cola_onednn_pad((j->n_rows + n - 1) / n, COLA_ONEDNN_STEP);
+        if (best < UINT64_MAX && rows < LEAST) return;
+        uint32_t n_runs = (j->n_rows + rows - 1) / rows;
+        uint64_t n_rounds = ((uint64_t)n_slices * n_runs + j->o->n_threads - 1) / j->o->n_threads;
+        uint64_t cost = n_rounds * (cola_onednn_rows(rows) + TASK_ROWS);
+        if (cost < best) {
+            best = cost;
+            j->run_rows = rows;
+            j->n_runs = n_runs;
+        }
+        if (rows <= COLA_ONEDNN_STEP) return;
+    }
 }
 
 /* Every primitive that the loop will use, before threads ask for it. */
