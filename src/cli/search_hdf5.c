@@ -41,6 +41,9 @@ static bool launched(void)
     return n_ranks >= 0 ? n_ranks > 1 : launcher_number(rank, sizeof rank / sizeof *rank) >= 0;
 }
 
+/* --- several ------------------------------------------------------------------------------------------ */
+
+#ifdef COLA_MPI
 static int be_master(struct cola_comm *comm, const struct search_setup *s, const struct cola_options *options)
 {
     int exit_status = cola_cli_end(cola_search_master(comm, s, options));
@@ -48,9 +51,6 @@ static int be_master(struct cola_comm *comm, const struct search_setup *s, const
     return exit_status;
 }
 
-/* --- several ------------------------------------------------------------------------------------------ */
-
-#ifdef COLA_MPI
 static int run_launched(const struct search_setup *s, const struct cola_options *options, int argc,
                         char **argv)
 {
