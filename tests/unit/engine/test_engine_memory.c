@@ -33,6 +33,7 @@ static struct {
     int32_t prompt[N_SAMPLES][MOST_PROMPT], tail[3];
     struct cola_tokens letter[2], continuation[2];
     struct cola_sample sample[N_SAMPLES];
+    const char *bf16_products; /* NULL: exact f32 */
 } data;
 
 /* Samples of all rules, with prompts of 5 to 40 tokens. */
@@ -127,7 +128,9 @@ static void run_requests(const struct cola_model *model, const char *backend, ui
                                           .n_threads = 2,
                                           .max_requests = max_requests,
                                           .memory_bytes = memory_bytes,
-                                          .state_bytes = state_bytes};
+                                          .state_bytes = state_bytes,
+                                          .bf16 = data.bf16_products != NULL,
+                                          .bf16_products = data.bf16_products};
     struct cola_random random = cola_random_keyed(3, 0, COLA_STREAM_SYNTHETIC);
     memset(run, 0, sizeof *run);
     if (cola_engine_create(model, &options, &run->engine) != COLA_OK) fail_msg("%s", cola_error_text());
@@ -233,6 +236,28 @@ static void generating_requests_share_states_and_keep_their_tokens(void **state)
     assert_true(much.layers_executed < none.layers_executed);
     assert_true(little.layers_executed < none.layers_executed);
     memcpy(data.sample, all, sizeof all);
+    cola_model_close(model);
+}
+
+/* All rules in the bf16 mode, by whichever products this machine has. */
+static void bf16_mode_is_as_independent_of_memory(void **state)
+{
+    static const char *const products[] = {"auto", "exact"};
+    static struct run none, much, little;
+    struct cola_model *model = open_model();
+    uint64_t least = least_memory(model, "cpu");
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        data.bf16_products = products[i];
+        run_requests(model, "cpu", 0, 0, 3, &none);
+        run_requests(model, "cpu", 0, UINT64_MAX, 7, &much);
+        run_requests(model, "cpu", least + 150000, UINT64_MAX, 5, &little);
+        assert_memory_equal(none.outcome, much.outcome, sizeof none.outcome);
+        assert_memory_equal(none.outcome, little.outcome, sizeof none.outcome);
+        assert_true(much.layers_executed < none.layers_executed * 3 / 4);
+        assert_true(little.layers_executed > much.layers_executed);
+    }
+    data.bf16_products = NULL;
     cola_model_close(model);
 }
 
@@ -342,6 +367,7 @@ int main(void)
         cmocka_unit_test(bound_is_kept_and_changes_no_byte),
         cmocka_unit_test(request_that_cannot_fit_alone_is_refused_with_its_numbers),
         cmocka_unit_test(generating_requests_share_states_and_keep_their_tokens),
+        cmocka_unit_test(bf16_mode_is_as_independent_of_memory),
         cmocka_unit_test(engines_of_a_machine_divide_its_memory),
         cmocka_unit_test(engines_share_one_copy_of_the_weights),
         cmocka_unit_test(other_layout_is_not_shared),
