@@ -54,6 +54,7 @@ struct cola_master_figures {
     double master_cpu_s;     /* of the master's thread in that time: trees, messages, journal, fold */
     double tree_cpu_s;       /* of that inside the searches: create, ask, tell */
     uint64_t n_new, n_known; /* evaluations by workers; known before */
+    uint64_t n_nodes;        /* chains in trees: without those guessed in vain */
     uint64_t layers_asked, layers_executed; /* by workers */
 };
 

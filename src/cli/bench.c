@@ -25,6 +25,8 @@ static const struct cola_option options_table[] = {
     {"rounds", COLA_OPTION_UINT, "N", "3", 1, 1000, NULL, "times that everything is measured"},
     {"preset", COLA_OPTION_CHOICE, NULL, "cola", 0, 0, cola_search_presets, "policy and its numbers"},
     {"in-flight", COLA_OPTION_UINT, "N", NULL, 1, 1e6, NULL, "requests in the engine; default: the engine's"},
+    {"speculate", COLA_OPTION_UINT, "W", "1", 1, COLA_SPECULATE_MAX, NULL,
+     "chains of one sample that may be out at once, on guesses; those in vain cost time and are not counted"},
     {"state-memory", COLA_OPTION_UINT, "MIB", NULL, 0, 1e9, NULL,
      "for states that chains of a sample share; 0: none; default: as cola search"},
     {"engine-only", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "no trees, messages or journal"},

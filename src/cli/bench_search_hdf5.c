@@ -146,7 +146,7 @@ enum cola_status cola_bench_search_round(struct bench_search *s, struct bench_ro
     out->wall_s = s->figures.search_s;
     out->tree_cpu_s = s->figures.tree_cpu_s;
     out->master_cpu_s = s->figures.master_cpu_s;
-    out->n_evaluations = s->figures.n_new;
+    out->n_evaluations = s->figures.n_nodes;
     return COLA_OK;
 }
 

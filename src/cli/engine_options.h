@@ -19,8 +19,8 @@
      "of each process with an engine, weights and all; 0: half of what is free, divided. Changes no result"}
 /* clang-format on */
 
-/* Fills *out from the table above (strings borrowed from `options`), and the bound on memory from what is free
- * now; COLA_ERR_USAGE without --model, COLA_ERR_MEMORY for a --memory that the program alone takes,
+/* Fills *out from the table above (strings borrowed from `options`), and the bound on memory from what is
+ * free now; COLA_ERR_USAGE without --model, COLA_ERR_MEMORY for a --memory that the program alone takes,
  * COLA_ERR_UNSUPPORTED for a dtype that is not built. */
 enum cola_status cola_cli_engine_options(const struct cola_options *options, struct cola_engine_options *out);
 

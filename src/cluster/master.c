@@ -163,6 +163,7 @@ static void tell_figures(const struct cola_master *m, double began_cpu_s, struct
                                         .master_cpu_s = cola_clock_thread_s() - began_cpu_s,
                                         .tree_cpu_s = m->tree_cpu_s,
                                         .n_new = m->counts.n_new,
+                                        .n_nodes = m->counts.n_nodes,
                                         .n_known = m->counts.n_known,
                                         .layers_asked = m->counts.layers_asked,
                                         .layers_executed = m->counts.layers_executed};
