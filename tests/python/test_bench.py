@@ -117,6 +117,11 @@ def test_a_whole_search_is_measured(program: Path, tasks: Path) -> None:
     assert [path.name for path in tasks.parent.iterdir()] == [tasks.name]
 
 
+def test_chains_guessed_in_vain_are_no_evaluations(program: Path, tasks: Path) -> None:
+    found = figures(program, *search_options(tasks), "--speculate", "3")
+    assert found["work"]["evaluations"] == N_SAMPLES * N_SIMULATIONS * N_ROUNDS
+
+
 def test_without_memory_for_states_nothing_is_reused(program: Path, tasks: Path) -> None:
     found = figures(program, *search_options(tasks), "--state-memory", "0")
     check_sums(found)
