@@ -66,7 +66,12 @@ done
 tasks=$work/loglik-long.h5
 "$make_tasks" "$tasks" loglik 80 "$vocabulary" 11
 words=(--simulations 60 --seed 4 --threads 1)
+began=$EPOCHREALTIME
 want=$(digest "$tasks" 0 "${words[@]}")
+whole=$(awk -v from="$began" -v to="$EPOCHREALTIME" 'BEGIN {print to - from}') # seconds without a stop, on this machine
+limit() { # limit ROUND: seconds, later and later
+    awk -v whole="$whole" -v round="$1" 'BEGIN {printf "%.2f", whole * (0.4 + 0.2 * (round % 5)) + int(round / 5)}'
+}
 out=$work/stopped.h5
 widths=(16 4 1 64 2 16 1)
 resumed=0 status=75
@@ -74,7 +79,7 @@ for ((round = 0; status == 75 && round < 40; round++)); do
     width=${widths[round % 7]} ranks=$((round % 3 ? round % 3 + 1 : 0)) status=0
     # shellcheck disable=SC2046 # the launcher's words are words
     timeout 200 $(launcher "$ranks") "$cola" search "$tasks" --model "$model" --out "$out" "${words[@]}" --resume \
-        --speculate "$width" --time-limit "$(printf '%d.%d' $((1 + round / 5)) $((2 * (round % 5))))" >"$work/log" 2>&1 ||
+        --speculate "$width" --time-limit "$(limit "$round")" >"$work/log" 2>&1 ||
         status=$?
     [[ $status == 0 || $status == 75 ]] || die "round $round, --speculate $width: exit status $status: $(<"$work/log")"
     if grep -q "resuming: [1-9]" "$work/log"; then resumed=$((resumed + 1)); fi

@@ -78,6 +78,7 @@ held() {
     local ranks=$1 pid
     shift
     rm -f "$work"/run.h5*
+    : >"$log" # what the job before said must not be taken for this one's
     # shellcheck disable=SC2046 # the launcher's words are words
     setsid $(launcher "$ranks") "$cola" search "$work/large-loglik.h5" --model "$work/model" --out "$work/run.h5" \
         --threads 1 --simulations 100000 "$@" >"$log" 2>&1 &
