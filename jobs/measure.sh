@@ -121,7 +121,7 @@ measure_products() {
 }
 
 measure_compare() {
-    local dtype task
+    local dtype task width
     tasks arc_loglik arc_easy --score loglik
     tasks arc_letters arc_easy --score generate
     tasks dart dart_math --score generate
@@ -129,10 +129,14 @@ measure_compare() {
     head_of compare
     for dtype in f32 bf16; do
         for task in arc_letters dart arc_loglik; do
-            bench "compare-$task-$dtype" --tasks "$out/$task.h5" --dtype "$dtype" --samples "$samples" --in-flight "$samples" \
-                --simulations "$simulations" --rounds "$rounds" --compare HF --compare-chains "$chains" "${hf[@]}"
-            row compare "$task, $dtype" "compare-$task-$dtype"
-            note "$task, $dtype"
+            for width in 1 4; do # chains of a sample out at once: decoding is bound by memory, more rows read it once
+                if [[ $width != 1 && $task == arc_loglik ]]; then continue; fi
+                bench "compare-$task-$dtype-w$width" --tasks "$out/$task.h5" --dtype "$dtype" --samples "$samples" \
+                    --in-flight $((samples * width)) --speculate "$width" --simulations "$simulations" --rounds "$rounds" \
+                    --compare HF --compare-chains "$chains" "${hf[@]}"
+                row compare "$task, $dtype, --speculate $width" "compare-$task-$dtype-w$width"
+                note "$task, $dtype, --speculate $width"
+            done
         done
     done
     end_table
