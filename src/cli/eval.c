@@ -91,7 +91,7 @@ static enum cola_status take_line(struct eval *eval, const char *line, size_t n)
             .id = number, .sample = &entry->request.sample, .chain = entry->request.chain};
         status = cola_engine_submit(eval->engine, &request);
     }
-    if (status == COLA_ERR_INPUT || status == COLA_ERR_UNSUPPORTED) {
+    if (status == COLA_ERR_INPUT || status == COLA_ERR_UNSUPPORTED || status == COLA_ERR_MEMORY) {
         eval->any_failed = true;
         return finish(entry, NULL, cola_error_text());
     }

@@ -75,29 +75,31 @@ static uint32_t positions_of(const struct job *job)
     return job->n_rows + n_answer - 1; /* continuations lie beside each other: their rows are enough */
 }
 
-/* What is left for a request if nothing else is in flight. */
-static uint64_t memory_for_one(const struct cola_engine *e, uint32_t n_rows, uint32_t n_positions)
+/* What is held besides a request's own rows and keys while nothing else is in flight. */
+static uint64_t fixed_bytes(const struct cola_engine *e, uint32_t n_rows, uint32_t n_positions)
 {
     uint32_t n_batch = n_rows > e->max_rows ? n_rows : e->max_rows;
-    uint64_t fixed = e->weights.n_bytes + cola_scratch_bytes(e, n_batch) + cola_rope_growth(e, n_positions) +
-                     (uint64_t)e->n_positions * e->config->head_size * sizeof(float);
-    return e->memory.limit_bytes > fixed ? e->memory.limit_bytes - fixed : 0;
+    return e->weights.n_bytes + cola_scratch_bytes(e, n_batch) + cola_rope_growth(e, n_positions) +
+           (uint64_t)e->n_positions * e->config->head_size * sizeof(float);
 }
 
 /* A request that could never begin, even alone, is refused now. */
 static enum cola_status check_memory(const struct cola_engine *e, const struct job *job)
 {
-    char all[32], needed[32], left[32];
+    enum { MIB = 1 << 20 };
+    char own[32], all[32], limit[32];
     uint64_t n_bytes = (uint64_t)job->n_rows * e->config->n_hidden * sizeof(float);
     if (job->sample->rule == COLA_SCORE_GENERATE)
         n_bytes += job->n_layers * cola_keys_bytes(e, job->n_rows) + cola_generate_tail_bytes(e, job);
-    uint64_t room = memory_for_one(e, job->n_rows, positions_of(job));
-    if (n_bytes <= room) return COLA_OK;
-    return cola_fail(COLA_ERR_MEMORY,
-                     "a chain of %u layers over %u rows needs %s beside weights and batch, the memory of %s "
-                     "leaves %s; give more with --memory",
-                     job->n_layers, job->n_rows, cola_memory_text(n_bytes, needed),
-                     cola_memory_text(e->memory.limit_bytes, all), cola_memory_text(room, left));
+    uint64_t needed = fixed_bytes(e, job->n_rows, positions_of(job)) + n_bytes;
+    if (needed <= e->memory.limit_bytes) return COLA_OK;
+    return cola_fail(
+        COLA_ERR_MEMORY,
+        "a chain of %u layers over %u rows needs %s for itself, %s with weights and its batch, of "
+        "the %s that the engine may take: --memory must be %llu MiB larger",
+        job->n_layers, job->n_rows, cola_memory_text(n_bytes, own), cola_memory_text(needed, all),
+        cola_memory_text(e->memory.limit_bytes, limit),
+        (unsigned long long)((needed - e->memory.limit_bytes + MIB - 1) / MIB));
 }
 
 /* --- in ----------------------------------------------------------------------------------------------- */
