@@ -8,12 +8,6 @@
 #include "cola/memory.h"
 #include "engine/state.h"
 
-enum {
-    DEFAULT_ROWS = 512,
-    LEAST_ROWS = COLA_HEAD_ROWS,
-    DEFAULT_REQUESTS = 48
-}; /* the head takes its rows anyway */
-
 /* The bound of this engine alone; 0: none. */
 static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_bytes)
 {
@@ -23,11 +17,11 @@ static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_b
                                             : o->machine_memory_bytes;
 }
 
-/* The weights must fit; batches take at most a quarter of what is left, down to LEAST_ROWS rows. */
+/* The weights must fit; batches take at most a quarter of what is left, down to COLA_LEAST_ROWS rows. */
 static enum cola_status bound_memory(struct cola_engine *e, const struct cola_engine_options *options)
 {
     char all[32], weights[32], batch[32];
-    uint64_t weight_bytes = cola_weights_bytes(e), least = cola_scratch_bytes(e, LEAST_ROWS);
+    uint64_t weight_bytes = cola_weights_bytes(e), least = cola_scratch_bytes(e, COLA_LEAST_ROWS);
     uint64_t limit = own_limit(options, weight_bytes);
     e->memory.limit_bytes = limit ? limit : UINT64_MAX;
     if (!limit) return COLA_OK;
@@ -37,13 +31,13 @@ static enum cola_status bound_memory(struct cola_engine *e, const struct cola_en
                          "%s; give more with --memory",
                          cola_memory_text(limit, all), cola_memory_text(weight_bytes, weights),
                          cola_memory_text(least, batch));
-    while (e->max_rows > LEAST_ROWS && cola_scratch_bytes(e, e->max_rows) > (limit - weight_bytes) / 4)
-        e->max_rows = e->max_rows / 2 > LEAST_ROWS ? e->max_rows / 2 : LEAST_ROWS;
+    while (e->max_rows > COLA_LEAST_ROWS && cola_scratch_bytes(e, e->max_rows) > (limit - weight_bytes) / 4)
+        e->max_rows = e->max_rows / 2 > COLA_LEAST_ROWS ? e->max_rows / 2 : COLA_LEAST_ROWS;
     return COLA_OK;
 }
 
-enum cola_status cola_engine_create(const struct cola_model *model, const struct cola_engine_options *options,
-                                    struct cola_engine **out)
+enum cola_status cola_engine_open(const struct cola_model *model, const struct cola_engine_options *options,
+                                  struct cola_engine **out)
 {
     struct cola_engine *e = NULL;
     enum cola_status status = COLA_OK;
@@ -54,12 +48,25 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
     COLA_TRY_DONE(cola_alloc((void **)&e, 1, sizeof *e, "engine"));
     e->model = model;
     e->config = cola_model_config(model);
-    e->max_rows = options->max_rows ? options->max_rows : DEFAULT_ROWS;
-    e->max_requests = options->max_requests ? options->max_requests : DEFAULT_REQUESTS;
+    e->max_rows = options->max_rows ? options->max_rows : COLA_DEFAULT_ROWS;
+    e->max_requests = options->max_requests ? options->max_requests : COLA_DEFAULT_REQUESTS;
     e->prefixes.limit_bytes = options->state_bytes;
     e->sharing = options->sharing;
     COLA_TRY_DONE(cola_backend_find(options->backend ? options->backend : "auto", &e->backend));
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
+    *out = e;
+    return COLA_OK;
+done:
+    cola_engine_destroy(e);
+    return status;
+}
+
+enum cola_status cola_engine_create(const struct cola_model *model, const struct cola_engine_options *options,
+                                    struct cola_engine **out)
+{
+    struct cola_engine *e;
+    enum cola_status status = COLA_OK;
+    COLA_TRY(cola_engine_open(model, options, &e));
     COLA_TRY_DONE(bound_memory(e, options));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
     COLA_TRY_DONE(cola_alloc((void **)&e->batch, e->max_requests, sizeof *e->batch, "jobs"));

@@ -105,8 +105,8 @@ static void choose_stride(const struct cola_engine *e, struct cola_prefix_tree *
     static const struct {
         uint32_t stride, n_states;
     } least[] = {{1, 1200}, {2, 220}, {COLA_STRIDE_MAX, 0}};
-    enum { EXPECTED = 48 }; /* samples at a time; more requests than that are several of a sample */
-    size_t n_samples = e->max_requests < EXPECTED ? e->max_requests : EXPECTED;
+    const uint32_t expected = COLA_DEFAULT_REQUESTS; /* more requests than that are several of a sample */
+    size_t n_samples = e->max_requests < expected ? e->max_requests : expected;
     if (n_samples <= e->prefixes.n_trees) n_samples = e->prefixes.n_trees + 1;
     uint64_t share = budget(e) / n_samples;
     for (int i = 0; i < 3; i++) {

@@ -100,6 +100,12 @@ enum {
     COLA_HEAD_ROWS = 64
 }; /* rows of the head at a time: 64 * 49152 * 4 B = 12 MiB of logits for SmolLM2 */
 
+enum {
+    COLA_DEFAULT_ROWS = 512,          /* of a batch at most */
+    COLA_LEAST_ROWS = COLA_HEAD_ROWS, /* where memory is short: the head takes as many anyway */
+    COLA_DEFAULT_REQUESTS = 48
+};
+
 struct cola_engine {
     const struct cola_model *model; /* borrowed */
     const struct cola_model_config *config;
@@ -124,6 +130,10 @@ struct cola_engine {
     double phase_since_s;
     struct cola_engine_counters counters;
 };
+
+/* engine.c: an engine of this model with its back end open, no weight loaded and nothing bounded yet. */
+enum cola_status cola_engine_open(const struct cola_model *model, const struct cola_engine_options *options,
+                                  struct cola_engine **out);
 
 /* admit.c: begins submitted requests, oldest first, as far as memory allows. COLA_ERR_MEMORY: not even one
  * fits, though nothing else is in flight. */
