@@ -112,6 +112,7 @@ struct cola_engine;
 struct cola_engine_needs {
     const char *backend;
     char device[64];
+    uint32_t max_requests; /* in flight at most */
     uint64_t weight_bytes;
     uint64_t batch_bytes,
         least_batch_bytes; /* of max_rows rows; of the fewest that an engine gets along with */

@@ -46,11 +46,9 @@ enum { ENOUGH_EDITED = 20 };
 
 static void conclude(struct plan *p)
 {
-    enum { DEFAULT_REQUESTS = 48 }; /* the engine's */
     const struct search_setup *s = p->setup;
     struct plan_measured *m = &p->measured;
-    uint32_t n = s->worker.engine.max_requests ? s->worker.engine.max_requests : DEFAULT_REQUESTS;
-    p->credit = credit_of(m->seconds > 0 ? m->info.max_requests : n);
+    p->credit = credit_of(p->needs.max_requests);
     p->in_flight = (double)p->work.n_samples * s->search.speculate;
     p->full_workers = p->in_flight / p->credit;
     p->most_workers = p->in_flight;

@@ -9,6 +9,7 @@ enum cola_status cola_engine_estimate(const struct cola_model *model,
     struct cola_engine *e;
     COLA_TRY(cola_engine_open(model, options, &e));
     *out = (struct cola_engine_needs){.backend = e->backend->name,
+                                      .max_requests = e->max_requests,
                                       .weight_bytes = cola_weights_bytes(e),
                                       .batch_bytes = cola_scratch_bytes(e, e->max_rows),
                                       .least_batch_bytes = cola_scratch_bytes(e, COLA_LEAST_ROWS),
