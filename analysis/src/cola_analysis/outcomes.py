@@ -1,16 +1,14 @@
 """What one run found for each of its samples: the unit of every share that is reported.
 
-Boils each finished sample's chains down to one SampleOutcome. Knows nothing of intervals or wording.
+One SampleOutcome a finished sample, made of what scan.py counts. Knows nothing of intervals or wording.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from cola_analysis.check import OUTCOME_SCORED, check_run
 from cola_analysis.read import Run
+from cola_analysis.scan import Scan, scan_run
 
 
 @dataclass(frozen=True)
@@ -88,42 +86,40 @@ class Outcomes:
 
 def collect(run: Run) -> Outcomes:
     """Checks a run and boils it down. RunError if the file contradicts itself."""
-    check_run(run)
-    finished = run.samples["finished"] != 0
-    counted = finished & (run.samples["target"] >= 0)
-    counted_chain = np.repeat(counted, np.diff(run.chain_offsets))
-    not_scored = run.chains["outcome"] != OUTCOME_SCORED
+    return outcomes_of(run, scan_run(run))
+
+
+def outcomes_of(run: Run, scan: Scan) -> Outcomes:
+    """The outcomes of a run that was gone over already."""
+    names = ("index", "gold", "target", "base_prediction", "base_depth", "n_chains", "first_right")
+    frame = scan.samples
+    columns = [frame[name].tolist() for name in ("position", *names, "shortest_depth", "shortest_unique")]
+    samples = []
+    for position, index, gold, target, base, depth, n_chains, first, shortest, unique in zip(
+        *columns, strict=True
+    ):
+        samples.append(
+            SampleOutcome(
+                index=index,
+                name=run.sample_name(position),
+                gold=gold,
+                target=target,
+                base_prediction=base,
+                base_depth=depth,
+                n_chains=n_chains,
+                first_right=first or None,
+                shortest=RightChain(shortest, unique) if first else None,
+                base_tokens=tuple(run.tokens[run.chain_rows(position)[0]].tolist()) if run.generated else (),
+            )
+        )
     return Outcomes(
-        samples=tuple(_sample_outcome(run, int(i)) for i in np.flatnonzero(counted)),
-        n_in_file=len(run.samples),
-        n_finished=int(finished.sum()),
-        n_simulations=int(run.samples["n_simulations"][counted].sum(dtype=np.int64)),
-        n_chains=int(counted_chain.sum()),
-        n_not_scored=int(not_scored[counted_chain].sum()),
-        n_base_not_scored=int(not_scored[run.chain_offsets[:-1][counted]].sum()),
-        tree_depth_sum=int(run.chains["depth"][counted_chain].sum(dtype=np.int64)),
+        samples=tuple(samples),
+        n_in_file=scan.n_in_file,
+        n_finished=scan.n_finished,
+        n_simulations=scan.n_simulations,
+        n_chains=scan.n_chains,
+        n_not_scored=scan.n_not_scored,
+        n_base_not_scored=scan.n_base_not_scored,
+        tree_depth_sum=scan.tree_depth_sum,
         by_row=run.by_row,
-    )
-
-
-def _sample_outcome(run: Run, i: int) -> SampleOutcome:
-    first, last = run.chain_rows(i)
-    target = int(run.samples["target"][i])
-    depth = run.chain_depth[first:last]
-    right = np.flatnonzero(run.chains["prediction"][first:last] == target)
-    shortest = None
-    if len(right):
-        layers = run.layers_of(first + int(right[np.argmin(depth[right])]))
-        shortest = RightChain(depth=len(layers), unique_layers=len(np.unique(layers)))
-    return SampleOutcome(
-        index=int(run.samples["index"][i]),
-        name=run.sample_name(i),
-        gold=int(run.samples["gold"][i]),
-        target=target,
-        base_prediction=int(run.chains["prediction"][first]),
-        base_depth=int(depth[0]),
-        n_chains=last - first,
-        first_right=int(right[0]) + 1 if len(right) else None,
-        shortest=shortest,
-        base_tokens=tuple(run.tokens[first].tolist()) if run.generated else (),
     )

@@ -1,26 +1,31 @@
-"""Opens run.h5 (docs/format-run.md) and hands out its columns as numpy arrays.
+"""Opens run.h5 (docs/format-run.md) and hands out its tables, whole or in pieces.
 
     with Run.open("run.h5") as run:
-        run.attribute("preset"), run.samples["gold"], run.chains["reward"]
+        run.attribute("preset"), run.samples[["id", "gold"]], run.chains["reward"]      pandas
+        for chains in run.iter_chains(["sample", "length", "reward"], block=100_000):   larger than memory
+            ...
         first, last = run.chain_rows(3)             rows of chains/ that belong to the fourth sample
         run.layers_of(first)                        the base chain
 
-A column is read from the file at its first use, checked for its shape and kept. Whatever is wrong with a file
-is a RunError that names the file and the data set or attribute. Knows the format, not what the numbers mean.
+Nothing is read before it is asked for. Whatever is wrong with a file is a RunError that names the file and
+the data set or attribute. Knows the format, not what the numbers mean.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from cola_analysis.error import RunError
 from cola_analysis.file_check import damage
+from cola_analysis.frames import DEFAULT_BLOCK, Chains, sample_frame
 
 FILETYPE = "cola-run"
 MAJOR_VERSION = 1
@@ -29,39 +34,13 @@ CHOICE_GRADERS, ROW_GRADERS = ("letter",), ("boxed", "number")
 NO_CONTROL = ("", "none")
 """Values of the attribute `control` of a run that looks for the right answer."""
 
+__all__ = ["Array", "Ragged", "Run", "RunError"]
+
 Array = NDArray[Any]
 
 
-class RunError(Exception):
-    """A file that cannot be used; the text says which, what was expected, what was found."""
-
-
-class Columns:
-    """The data sets of one group of equal length, read when first asked for."""
-
-    def __init__(self, run: Run, group: str, n_rows: int) -> None:
-        self._run = run
-        self._group = group
-        self._n_rows = n_rows
-        self._cache: dict[str, Array] = {}
-
-    def __len__(self) -> int:
-        return self._n_rows
-
-    def __getitem__(self, name: str) -> Array:
-        if name not in self._cache:
-            column = self._run.dataset(f"{self._group}/{name}")
-            if len(column) != self._n_rows:
-                raise RunError(
-                    f"{self._run.path}: data set {self._group}/{name} has {len(column)} rows, expected "
-                    f"{self._n_rows}"
-                )
-            self._cache[name] = column
-        return self._cache[name]
-
-
 class Ragged:
-    """Rows of unequal length: flat values and offsets, read when first asked for."""
+    """Rows of unequal length: flat values and offsets, read when first asked for and kept."""
 
     def __init__(self, run: Run, values: str, offsets: str, n_rows: int) -> None:
         self._run = run
@@ -75,13 +54,8 @@ class Ragged:
     def values(self) -> Array:
         """All rows, one after the other."""
         if self._values is None:
-            values = self._run.dataset(self._values_path)
-            if len(values) != self.offsets[-1]:
-                raise RunError(
-                    f"{self._run.path}: data set {self._values_path} has {len(values)} entries, "
-                    f"its offsets end at {self.offsets[-1]}"
-                )
-            self._values = values
+            self._run.check_values(self._values_path, int(self.offsets[-1]))
+            self._values = self._run.dataset(self._values_path)
         return self._values
 
     def __len__(self) -> int:
@@ -102,21 +76,23 @@ class Run:
         self._file = file
         self.path = path
         self.attributes: dict[str, Any] = {}
+        self._nodes: dict[str, h5py.Dataset] = {}
+        self._columns: dict[str, Array] = {}
         try:
             for name in file.attrs:
                 self.attributes[name] = _plain(file.attrs[name])
         except (OSError, RuntimeError) as error:
             raise RunError(f"{path}: cannot read the root attributes: {error}") from error
         self._check_type()
-        n_samples = len(self.dataset("samples/index"))
-        self.chain_offsets = self.offsets("samples/chain_offsets", n_samples)
-        self.samples = Columns(self, "samples", n_samples)
-        self.chains = Columns(self, "chains", int(self.chain_offsets[-1]))
-        self.layers = Ragged(self, "chains/layer_values", "chains/layer_offsets", len(self.chains))
-        self._scores: Ragged | None = None
-        self._tokens: Ragged | None = None
-        self._ids: Ragged | None = None
-        self._target_texts: Ragged | None = None
+        self.n_samples = self.length("samples/index")
+        self.chain_offsets = self.offsets("samples/chain_offsets", self.n_samples)
+        """Rows of chains/: the sample at position i of the file has [i] up to [i + 1]."""
+        self.n_chains = int(self.chain_offsets[-1])
+        self._expect("chains/layer_offsets", self.n_chains + 1)
+        self.chains = Chains(self)
+        """One row a chain; columns and pieces are read when asked for (frames.py)."""
+        self._samples: pd.DataFrame | None = None
+        self._ragged: dict[str, Ragged] = {}
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -193,6 +169,32 @@ class Run:
             )
         return grader in ROW_GRADERS
 
+    # --- tables
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """One row a sample of the file, with its texts; columns: frames.sample_frame."""
+        if self._samples is None:
+            self._samples = sample_frame(self)
+        return self._samples
+
+    def iter_chains(
+        self, columns: Sequence[str] | None = None, block: int = DEFAULT_BLOCK
+    ) -> Iterator[pd.DataFrame]:
+        """Data frames of whole samples with about `block` chains each; columns as of Chains.frame."""
+        return self.chains.blocks(columns, block)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """How the run was made, which decides nothing about its labels."""
+        return {key: str(self.attributes[key]) for key in self.keys("provenance") if key in self.attributes}
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What decides the labels: attributes of the roles identity and grows."""
+        keys = self.keys("identity") + self.keys("grows")
+        return {key: str(self.attributes[key]) for key in keys if key in self.attributes}
+
     # --- rows
 
     def chain_rows(self, sample: int) -> tuple[int, int]:
@@ -204,65 +206,126 @@ class Run:
         return self.layers[row]
 
     @property
+    def layers(self) -> Ragged:
+        """Layer indices, one row a chain; whole in memory."""
+        return self._whole("chains/layer_values", "chains/layer_offsets", self.n_chains)
+
+    @property
     def chain_depth(self) -> Array:
         """Layers executed by each chain: its length."""
         return self.layers.lengths
 
     @property
     def scores(self) -> Ragged:
-        """Scores of all candidates, one row a chain."""
-        if self._scores is None:
-            self._scores = Ragged(self, "scores/values", "scores/offsets", len(self.chains))
-        return self._scores
+        """Scores of all candidates, one row a chain; whole in memory."""
+        return self._whole("scores/values", "scores/offsets", self.n_chains)
 
     @property
     def tokens(self) -> Ragged:
         """Generated tokens, one row a chain; empty rows under other score rules."""
-        if self._tokens is None:
-            self._tokens = Ragged(self, "scores/token_values", "scores/token_offsets", len(self.chains))
-        return self._tokens
+        return self._whole("scores/token_values", "scores/token_offsets", self.n_chains)
 
     def target_text(self, sample: int) -> str | None:
         """The text of what a sample's search looked for; None: it looked for nothing."""
-        if self._target_texts is None:
-            self._target_texts = Ragged(
-                self, "texts/target_values", "texts/target_offsets", len(self.samples)
-            )
-        if self.samples["target"][sample] < 0:
+        texts = self._whole("texts/target_values", "texts/target_offsets", self.n_samples)
+        if self.column("samples/target")[sample] < 0:
             return None
-        return bytes(self._target_texts[sample].astype(np.uint8)).decode("utf-8", "replace")
+        return bytes(texts[sample].astype(np.uint8)).decode("utf-8", "replace")
+
+    def sample_id(self, sample: int) -> str:
+        """The benchmark's id of a sample."""
+        ids = self._whole("samples/id_values", "samples/id_offsets", self.n_samples)
+        return bytes(ids[sample].astype(np.uint8)).decode("utf-8", "replace")
 
     def sample_name(self, sample: int) -> str:
         """The benchmark's id of a sample and its row in tasks.h5, for messages."""
-        if self._ids is None:
-            self._ids = Ragged(self, "samples/id_values", "samples/id_offsets", len(self.samples))
-        text = bytes(self._ids[sample].astype(np.uint8)).decode("utf-8", "replace")
-        return f"{text or '(no id)'} (tasks row {int(self.samples['index'][sample])})"
+        index = int(self.column("samples/index")[sample])
+        return f"{self.sample_id(sample) or '(no id)'} (tasks row {index})"
+
+    def _whole(self, values: str, offsets: str, n_rows: int) -> Ragged:
+        if values not in self._ragged:
+            self._ragged[values] = Ragged(self, values, offsets, n_rows)
+        return self._ragged[values]
 
     # --- data sets
 
-    def dataset(self, path: str) -> Array:
-        """A one-dimensional numeric data set, whole."""
+    def has(self, path: str) -> bool:
+        """Whether the file has a data set: those of a later minor version may be missing."""
+        return path in self._file
+
+    def length(self, path: str) -> int:
+        """Entries of a one-dimensional numeric data set."""
+        return len(self._node(path))
+
+    def dataset(self, path: str, first: int = 0, last: int | None = None) -> Array:
+        """Entries [first, last) of a one-dimensional numeric data set; whole by default."""
+        node = self._node(path)
         try:
-            node = self._file[path]
-            if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
-                raise RunError(f"{self.path}: {path} is not a one-dimensional data set of numbers")
-            return np.asarray(node[:])
-        except KeyError as error:
-            raise RunError(f"{self.path}: data set {path} is missing") from error
+            return np.asarray(node[first:last])
         except (OSError, RuntimeError) as error:
             raise RunError(
                 f"{self.path}: cannot read data set {path}; is the file cut short? ({error})"
             ) from error
 
-    def offsets(self, path: str, n_rows: int) -> Array:
-        """A data set of n_rows + 1 offsets that start at 0 and never descend, as int64."""
-        offsets = self.dataset(path).astype(np.int64)
-        if len(offsets) != n_rows + 1:
-            raise RunError(f"{self.path}: data set {path} has {len(offsets)} entries, expected {n_rows + 1}")
-        if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
+    def column(self, path: str, first: int = 0, last: int | None = None) -> Array:
+        """As dataset, of a data set with one entry a sample or a chain; a sample's is kept."""
+        group = path.partition("/")[0]
+        expected = self.n_samples if group in ("samples", "texts") else self.n_chains
+        if path in self._columns:
+            return self._columns[path][first:last]
+        found = self.length(path)
+        if found != expected:
+            raise RunError(f"{self.path}: data set {path} has {found} rows, expected {expected}")
+        if group != "samples":
+            return self.dataset(path, first, last)
+        self._columns[path] = self.dataset(path)
+        return self._columns[path][first:last]
+
+    def offsets(self, path: str, n_rows: int, first: int = 0, last: int | None = None) -> Array:
+        """Offsets of rows [first, last) of n_rows, one more than rows, as int64; checked to ascend."""
+        self._expect(path, n_rows + 1)
+        last = n_rows if last is None else last
+        offsets = self.dataset(path, first, last + 1).astype(np.int64)
+        if (first == 0 and offsets[0] != 0) or np.any(np.diff(offsets) < 0):
             raise RunError(f"{self.path}: data set {path} does not ascend from 0")
         return offsets
+
+    def ragged(self, values: str, offsets: str, first: int, last: int, n_rows: int) -> tuple[Array, Array]:
+        """Rows [first, last) of a ragged column: their values, and their offsets counted from 0."""
+        bounds = self.offsets(offsets, n_rows, first, last)
+        if last == n_rows:
+            self.check_values(values, int(bounds[-1]))
+        found = self.dataset(values, int(bounds[0]), int(bounds[-1]))
+        if len(found) != bounds[-1] - bounds[0]:
+            raise RunError(
+                f"{self.path}: data set {values} has {self.length(values)} entries, "
+                f"its offsets reach {bounds[-1]}"
+            )
+        return found, bounds - bounds[0]
+
+    def check_values(self, path: str, expected: int) -> None:
+        """RunError unless a flat data set is as long as its offsets say."""
+        found = self.length(path)
+        if found != expected:
+            raise RunError(f"{self.path}: data set {path} has {found} entries, its offsets end at {expected}")
+
+    def _expect(self, path: str, expected: int) -> None:
+        found = self.length(path)
+        if found != expected:
+            raise RunError(f"{self.path}: data set {path} has {found} entries, expected {expected}")
+
+    def _node(self, path: str) -> h5py.Dataset:
+        if path not in self._nodes:
+            try:
+                node = self._file[path]
+            except KeyError as error:
+                raise RunError(f"{self.path}: data set {path} is missing") from error
+            except (OSError, RuntimeError, ValueError) as error:
+                raise RunError(f"{self.path}: cannot open data set {path} ({error})") from error
+            if not isinstance(node, h5py.Dataset) or node.ndim != 1 or node.dtype.kind not in "iuf":
+                raise RunError(f"{self.path}: {path} is not a one-dimensional data set of numbers")
+            self._nodes[path] = node
+        return self._nodes[path]
 
     def _check_type(self) -> None:
         filetype = self.attributes.get("filetype")
