@@ -23,6 +23,7 @@
 #include "cola/record.h"
 #include "cola/search.h"
 #include "cola/status.h"
+#include "cola/synthetic.h"
 #include "cola/task.h"
 
 /* What a person, the batch system or the clock wants. */
@@ -35,10 +36,24 @@ enum cola_stop {
 void cola_signals_install(void); /* USR1, TERM, INT set a flag; a second INT ends the process */
 enum cola_stop cola_signals_stop(void);
 
+/* Who gives a worker's results. Without a model (docs/search.md): the task file is opened by the workers too,
+ * and engine.max_requests is how many are in flight. */
+enum cola_evaluator_kind {
+    COLA_EVALUATE_ENGINE = 0,
+    COLA_EVALUATE_SYNTHETIC = 1,
+    COLA_EVALUATE_RECORDED = 2
+};
+
 struct cola_worker_options {
-    const char *model_dir;
+    enum cola_evaluator_kind evaluator;
+    const char *model_dir;             /* ENGINE */
+    const char *tasks_path;            /* SYNTHETIC, RECORDED */
+    const char *recorded_path;         /* RECORDED: a run.h5 or a journal */
+    bool speculates;                   /* RECORDED: chains may be asked for in vain, which are not recorded */
+    struct cola_synthetic synthetic;   /* SYNTHETIC; its latency for RECORDED too */
     struct cola_engine_options engine; /* n_threads 0: the cores that are this rank's; sharing: set here */
     bool own_weights;                  /* no sharing with other workers of the node */
+    struct cola_search_options search; /* its longest chain must fit in memory; policy NULL: not known */
     /* For measurements, NULL: none. Called by the worker when its engine is ready, and before it goes. */
     void (*observe)(void *user, struct cola_engine *engine, bool leaving);
     void *observe_user;

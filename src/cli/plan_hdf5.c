@@ -19,8 +19,18 @@ enum { N_OWN = sizeof own_option / sizeof *own_option, MOST_OPTIONS = 96 };
 
 static bool plan_takes(const char *name)
 {
-    static const char *const left_out[] = {"out",        "resume", "memo",           "quiet",
-                                           "time-limit", "events", "events-interval"};
+    static const char *const left_out[] = {"out",
+                                           "resume",
+                                           "memo",
+                                           "quiet",
+                                           "time-limit",
+                                           "events",
+                                           "events-interval",
+                                           "evaluator",
+                                           "latency-ms",
+                                           "latency-spread",
+                                           "synthetic-optima",
+                                           "synthetic-layers"};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         if (strcmp(left_out[i], name) == 0) return false;
     return true;

@@ -1,13 +1,13 @@
-/* worker.c - a worker rank: loads the model when told to, says hello, keeps its engine full, returns results
- * one by one, and leaves when dismissed.
+/* worker.c - a worker rank: loads the model when told to, says hello, keeps its evaluator (the engine, as a
+ * rule) full, returns results one by one, and leaves when dismissed.
  *
- *     START -> open the model, create the engine -> HELLO (credit)
- *     SAMPLE, REQUEST... -> queue -> engine.submit while it has room -> engine.step -> RESULT
- *     FORGET -> engine.forget;  SHUTDOWN -> leave;  a failure -> ERROR, then wait for SHUTDOWN
+ *     START -> open the evaluator -> HELLO (credit)
+ *     SAMPLE, REQUEST... -> queue -> evaluator.submit while it has room -> evaluator.step -> RESULT
+ *     FORGET -> evaluator.forget;  SHUTDOWN -> leave;  a failure -> ERROR, then wait for SHUTDOWN
  *
- * The credit is a little more than the engine's room, so that a request is here when one finishes. While the
- * engine is at work messages are only looked for; an idle worker sleeps in receive. Knows nothing of trees,
- * files or other workers. */
+ * The credit is a little more than the evaluator's room, so that a request is here when one finishes. While
+ * an engine is at work messages are only looked for; a worker that waits, for work or for a result's time,
+ * sleeps in receive. Knows nothing of trees, files or other workers. */
 #include "cola/cluster.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cluster/message.h"
+#include "cluster/evaluator.h"
 #include "cola/build.h"
 #include "cola/clock.h"
 #include "cola/log.h"
@@ -28,7 +28,6 @@ struct slot {    /* a request that is here */
     uint32_t sample;
     struct cola_chain chain;
     cola_layer *layer; /* [COLA_CHAIN_MAX(L)] */
-    bool used;
 };
 
 struct held {                /* a sample that was sent here */
@@ -40,16 +39,17 @@ struct held {                /* a sample that was sent here */
 struct worker {
     struct cola_comm *comm;
     const struct cola_worker_options *options;
-    struct cola_model *model;
-    struct cola_engine *engine;
-    struct held **held; /* [n_samples] by sample index, NULL: not here */
+    struct cola_evaluator *evaluator; /* NULL before START */
+    struct held **held;               /* [n_samples] by sample index, NULL: not here */
     uint32_t n_samples;
     struct slot *slot; /* [n_slots] */
     uint32_t n_slots;
+    uint32_t *free_slot; /* [n_free_slots] */
+    uint32_t n_free_slots;
     uint32_t *queue; /* ring [n_slots] of slots that wait for room */
     uint32_t queue_first, n_queued;
     struct cola_buffer out, in; /* of messages */
-    double busy_s, step_s;      /* inside engine steps so far; on cola_clock_s: when the present one began */
+    double busy_s, step_s;      /* at work so far; on cola_clock_s: when the present one began */
     int64_t failed_sample;      /* whose request failed, -1 */
     bool dismissed;
     uint8_t exit_status;
@@ -63,62 +63,37 @@ static enum cola_status send_message(struct worker *w, const struct cola_message
 
 /* --- loading ------------------------------------------------------------------------------------------ */
 
-static enum cola_status say_hello(struct worker *w, uint32_t n_threads, double began_s)
-{
-    struct cola_message m = {.kind = COLA_MESSAGE_HELLO};
-    struct cola_hello *h = &m.hello;
-    struct cola_engine_info info;
-    const struct cola_model_config *config = cola_model_config(w->model);
-    cola_engine_info(w->engine, &info);
-    COLA_TRY(cola_model_fingerprint(w->model, h->model_fingerprint));
-    snprintf(h->program, sizeof h->program, "%s %.40s", cola_build_version(), cola_build_git_hash());
-    snprintf(h->backend, sizeof h->backend, "%s", info.backend);
-    snprintf(h->device, sizeof h->device, "%s", info.device);
-    snprintf(h->numerics_id, sizeof h->numerics_id, "%s", info.numerics_id);
-    if (gethostname(h->host, sizeof h->host - 1) != 0) snprintf(h->host, sizeof h->host, "unknown host");
-    h->n_layers = config->n_layers;
-    h->n_vocab = config->n_vocab;
-    h->max_positions = config->max_positions;
-    h->credit = w->n_slots;
-    h->n_threads = n_threads;
-    h->n_sharing = info.weights_are_shared ? w->comm->node_ranks : 1;
-    h->packs_weights = !info.weights_were_here;
-    h->weight_bytes = info.weight_bytes;
-    h->memory_bytes = info.memory_bytes;
-    h->batch_bytes = info.batch_bytes;
-    h->state_bytes = info.state_bytes;
-    h->load_s = (float)(cola_clock_s() - began_s);
-    return send_message(w, &m);
-}
-
 static enum cola_status make_slots(struct worker *w)
 {
-    uint32_t room = cola_engine_room(w->engine);
-    uint32_t n_most = COLA_CHAIN_MAX(cola_model_config(w->model)->n_layers);
+    uint32_t room = w->evaluator->ops->room(w->evaluator), n_most = COLA_CHAIN_MAX(w->evaluator->n_layers);
     w->n_slots = room + 1 + room / 8;
     COLA_TRY(cola_alloc((void **)&w->slot, w->n_slots, sizeof *w->slot, "requests"));
     COLA_TRY(cola_alloc((void **)&w->queue, w->n_slots, sizeof *w->queue, "requests"));
-    for (uint32_t i = 0; i < w->n_slots; i++)
+    COLA_TRY(cola_alloc((void **)&w->free_slot, w->n_slots, sizeof *w->free_slot, "requests"));
+    for (uint32_t i = 0; i < w->n_slots; i++) {
         COLA_TRY(cola_alloc((void **)&w->slot[i].layer, n_most, sizeof(cola_layer), "requests"));
+        w->free_slot[w->n_free_slots++] = w->n_slots - 1 - i;
+    }
     return COLA_OK;
 }
 
 static enum cola_status on_start(struct worker *w, const struct cola_start *start)
 {
-    if (w->engine) return cola_fail(COLA_ERR_INPUT, "the master sent START twice");
+    struct cola_message m = {.kind = COLA_MESSAGE_HELLO};
+    struct cola_hello *h = &m.hello;
     double began_s = cola_clock_s();
-    struct cola_engine_options engine = w->options->engine;
-    if (engine.n_threads == 0) engine.n_threads = w->comm->n_cores;
-    engine.sharing = (struct cola_weight_sharing){.key = w->options->own_weights ? 0 : start->sharing_key,
-                                                  .rank = w->comm->node_rank,
-                                                  .n_ranks = w->comm->node_ranks};
+    if (w->evaluator) return cola_fail(COLA_ERR_INPUT, "the master sent START twice");
     w->n_samples = start->n_samples;
     COLA_TRY(cola_alloc((void **)&w->held, w->n_samples, sizeof *w->held, "the table of samples"));
-    COLA_TRY(cola_model_open(w->options->model_dir, &w->model));
-    COLA_TRY(cola_engine_create(w->model, &engine, &w->engine));
+    COLA_TRY(w->options->evaluator == COLA_EVALUATE_ENGINE
+                 ? cola_evaluator_open_engine(w->options, w->comm, start, h, &w->evaluator)
+                 : cola_evaluator_open_synthetic(w->options, h, &w->evaluator));
     COLA_TRY(make_slots(w));
-    if (w->options->observe) w->options->observe(w->options->observe_user, w->engine, false);
-    return say_hello(w, engine.n_threads, began_s);
+    snprintf(h->program, sizeof h->program, "%s %.40s", cola_build_version(), cola_build_git_hash());
+    if (gethostname(h->host, sizeof h->host - 1) != 0) snprintf(h->host, sizeof h->host, "unknown host");
+    h->credit = w->n_slots;
+    h->load_s = (float)(cola_clock_s() - began_s);
+    return send_message(w, &m);
 }
 
 /* --- messages ----------------------------------------------------------------------------------------- */
@@ -145,18 +120,16 @@ static enum cola_status on_request(struct worker *w, const struct cola_request_m
     if (request->sample >= w->n_samples || !w->held[request->sample])
         return cola_fail(COLA_ERR_INPUT, "the master asks for sample %u, which it has not sent",
                          request->sample);
-    COLA_TRY(cola_chain_check(&request->chain, cola_model_config(w->model)->n_layers));
-    uint32_t i = 0;
-    while (i < w->n_slots && w->slot[i].used) i++;
-    if (i == w->n_slots)
+    COLA_TRY(cola_chain_check(&request->chain, w->evaluator->n_layers));
+    if (w->n_free_slots == 0)
         return cola_fail(COLA_ERR_INPUT, "the master sent more than the %u requests of this worker's credit",
                          w->n_slots);
+    uint32_t i = w->free_slot[--w->n_free_slots];
     struct slot *slot = &w->slot[i];
     memcpy(slot->layer, request->chain.layer, request->chain.n_layers * sizeof *slot->layer);
     slot->chain = (struct cola_chain){slot->layer, request->chain.n_layers};
     slot->id = request->id;
     slot->sample = request->sample;
-    slot->used = true;
     w->held[request->sample]->n_requests++;
     w->queue[(w->queue_first + w->n_queued++) % w->n_slots] = i;
     w->failed_sample = -1;
@@ -174,7 +147,7 @@ static enum cola_status on_forget(struct worker *w, uint32_t sample)
     if (sample >= w->n_samples || !w->held[sample] || w->held[sample]->n_requests)
         return cola_fail(COLA_ERR_INPUT, "the master forgets sample %u, which is not here or still asked for",
                          sample);
-    cola_engine_forget(w->engine, sample);
+    w->evaluator->ops->forget(w->evaluator, sample);
     free_held(w->held[sample]);
     w->held[sample] = NULL;
     return COLA_OK;
@@ -190,7 +163,7 @@ static enum cola_status on_message(struct worker *w, const struct cola_packet *p
         return COLA_OK;
     }
     if (m.kind == COLA_MESSAGE_START) return on_start(w, &m.start);
-    if (!w->engine)
+    if (!w->evaluator)
         return cola_fail(COLA_ERR_INPUT, "the master sent %s before START", cola_message_name(m.kind));
     switch (m.kind) {
     case COLA_MESSAGE_SAMPLE: return on_sample(w, &m.sample);
@@ -203,15 +176,15 @@ static enum cola_status on_message(struct worker *w, const struct cola_packet *p
 
 /* --- work --------------------------------------------------------------------------------------------- */
 
-static enum cola_status fill_engine(struct worker *w)
+static enum cola_status fill_evaluator(struct worker *w)
 {
-    while (w->n_queued && cola_engine_room(w->engine)) {
+    while (w->n_queued && w->evaluator->ops->room(w->evaluator)) {
         uint32_t i = w->queue[w->queue_first];
         struct slot *slot = &w->slot[i];
         struct cola_request request = {
             .id = i, .sample = &w->held[slot->sample]->sample, .chain = slot->chain};
         w->failed_sample = slot->sample;
-        COLA_TRY(cola_engine_submit(w->engine, &request));
+        COLA_TRY(w->evaluator->ops->submit(w->evaluator, &request));
         w->failed_sample = -1;
         w->queue_first = (w->queue_first + 1) % w->n_slots;
         w->n_queued--;
@@ -227,29 +200,46 @@ static enum cola_status send_result(void *user, const struct cola_result *result
     struct cola_message m = {.kind = COLA_MESSAGE_RESULT, .result = *result};
     m.result.id = slot->id;
     m.busy_s = w->busy_s + (cola_clock_s() - w->step_s);
-    slot->used = false;
+    w->free_slot[w->n_free_slots++] = (uint32_t)result->id;
     w->held[slot->sample]->n_requests--;
     return send_message(w, &m);
 }
 
-static bool is_working(const struct worker *w)
+/* Seconds that receive may wait for a message. */
+static double patience(const struct worker *w)
 {
-    return w->engine && (w->n_queued || cola_engine_n_pending(w->engine));
+    const struct cola_evaluator *e = w->evaluator;
+    if (!e) return IDLE_S;
+    if (w->n_queued && e->ops->room(e)) return 0;
+    return e->ops->n_pending(e) ? e->ops->wait_s(e) : IDLE_S;
+}
+
+/* Everything that is here, waiting for the first of it. */
+static enum cola_status receive_messages(struct worker *w)
+{
+    double wait_s = patience(w), since_s = cola_clock_s();
+    bool waits_for_result = wait_s > 0 && w->evaluator && w->evaluator->ops->n_pending(w->evaluator);
+    struct cola_packet packet;
+    do {
+        COLA_TRY(cola_comm_receive(w->comm, wait_s, &packet));
+        if (waits_for_result) w->busy_s += cola_clock_s() - since_s; /* a device would be at work */
+        waits_for_result = false;
+        if (packet.n_bytes) COLA_TRY(on_message(w, &packet));
+        wait_s = 0;
+    } while (packet.n_bytes && !w->dismissed);
+    return COLA_OK;
 }
 
 static enum cola_status serve(struct worker *w)
 {
     for (;;) {
-        struct cola_packet packet;
-        do {
-            COLA_TRY(cola_comm_receive(w->comm, is_working(w) ? 0 : IDLE_S, &packet));
-            if (packet.n_bytes) COLA_TRY(on_message(w, &packet));
-            if (w->dismissed) return COLA_OK;
-        } while (packet.n_bytes);
-        if (!is_working(w)) continue;
-        COLA_TRY(fill_engine(w));
+        COLA_TRY(receive_messages(w));
+        if (w->dismissed) return COLA_OK;
+        if (!w->evaluator) continue;
+        COLA_TRY(fill_evaluator(w));
+        if (!w->evaluator->ops->n_pending(w->evaluator)) continue;
         w->step_s = cola_clock_s();
-        COLA_TRY(cola_engine_step(w->engine, send_result, w));
+        COLA_TRY(w->evaluator->ops->step(w->evaluator, send_result, w));
         w->busy_s += cola_clock_s() - w->step_s;
     }
 }
@@ -275,14 +265,13 @@ static enum cola_status confess(struct worker *w, enum cola_status failure)
 
 static void fini(struct worker *w)
 {
-    if (w->engine && w->options->observe) w->options->observe(w->options->observe_user, w->engine, true);
-    cola_engine_destroy(w->engine); /* before the samples and the model that it borrows */
-    cola_model_close(w->model);
+    if (w->evaluator) w->evaluator->ops->destroy(w->evaluator); /* before the samples that it borrows */
     for (uint32_t i = 0; w->held && i < w->n_samples; i++) free_held(w->held[i]);
     for (uint32_t i = 0; w->slot && i < w->n_slots; i++) free(w->slot[i].layer);
     free(w->held);
     free(w->slot);
     free(w->queue);
+    free(w->free_slot);
     cola_buffer_fini(&w->in);
     cola_buffer_fini(&w->out);
 }

@@ -53,8 +53,10 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "record": "record",
     "merge": "record",
     "follow": "record",
+    "recording": "record",
     "comm": "cluster",
     "cluster": "cluster",
+    "synthetic": "cluster",
 }
 
 
