@@ -139,18 +139,25 @@ def compare(run: Findings, control: Findings) -> Comparison:
 
 def mismatches(run: Run, control: Run) -> list[str]:
     """Why two files do not belong together as run and control, one line a reason; empty: they do."""
+    return mismatches_of(
+        (run.path, run.is_control, run.identity), (control.path, control.is_control, control.identity)
+    )
+
+
+def mismatches_of(
+    run: tuple[str, bool, dict[str, str]], control: tuple[str, bool, dict[str, str]]
+) -> list[str]:
+    """As mismatches, of each file's path, whether it is a control, and its identity."""
+    (run_path, run_is_control, ours), (control_path, control_is_control, theirs) = run, control
     reasons = []
-    if run.is_control:
-        reasons.append(f"control: {run.path} is itself a control ({run.control}), expected a run with `none`")
-    if not control.is_control:
-        reasons.append(f"control: {control.path} has `none`, expected `wrong-answer`")
-    keys = dict.fromkeys(MUST_EQUAL)
-    for file in (run, control):
-        keys.update(dict.fromkeys(file.keys("identity") + file.keys("grows")))
-    for key in keys:
-        ours, theirs = (str(file.attributes.get(key, "(missing)")) for file in (run, control))
-        if key != "control" and (ours != theirs or (key in MUST_EQUAL and ours == "(missing)")):
-            reasons.append(f"{key}: run has {ours}, control has {theirs}")
+    if run_is_control:
+        reasons.append(f"control: {run_path} is itself a control, expected a run with `none`")
+    if not control_is_control:
+        reasons.append(f"control: {control_path} has `none`, expected `wrong-answer`")
+    for key in dict.fromkeys([*MUST_EQUAL, *ours, *theirs]):
+        mine, other = ours.get(key, "(missing)"), theirs.get(key, "(missing)")
+        if key != "control" and (mine != other or (key in MUST_EQUAL and mine == "(missing)")):
+            reasons.append(f"{key}: run has {mine}, control has {other}")
     return reasons
 
 

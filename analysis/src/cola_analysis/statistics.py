@@ -9,6 +9,9 @@ Pure functions of counts; they know nothing of runs or files. Sources:
 - Difference of two shares over the same samples: R. G. Newcombe, "Improved confidence intervals for the
   difference between binomial proportions based on paired data", Statistics in Medicine 17 (1998) 2635-2650,
   method 10.
+- Whether two paired shares differ: Q. McNemar, "Note on the sampling error of the difference between
+  correlated proportions or percentages", Psychometrika 12 (1947) 153-157; exact, by the binomial
+  distribution.
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ from dataclasses import dataclass
 
 Z_95 = 1.959963984540054
 """The standard normal's 0.975 quantile: two-sided 95 %."""
+
+
+EXACT_UP_TO = 100_000
+"""Samples on which two outcomes differ, up to which McNemar's test sums the binomial distribution."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,22 @@ def newcombe_paired(
         numerator = max(numerator - n / 2, 0.0)
     correlation = numerator / math.sqrt(margins) if margins else 0.0
     return _square_and_add(Share(both + only_first, n), Share(both + only_second, n), correlation, z)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p of McNemar's test: among the samples on which two outcomes differ, each is as likely.
+
+    The probability of a split at least as uneven as this one; 1 where no sample differs.
+    """
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    if n == 0:
+        return 1.0
+    if n > EXACT_UP_TO:  # beyond it the normal approximation, with continuity correction, is as good
+        z = (abs(only_first - only_second) - 1) / math.sqrt(n)
+        return min(1.0, math.erfc(max(z, 0.0) / math.sqrt(2)))
+    log_total = math.lgamma(n + 1) - n * math.log(2)
+    tail = sum(math.exp(log_total - math.lgamma(k + 1) - math.lgamma(n - k + 1)) for k in range(fewer + 1))
+    return min(1.0, 2 * tail)
 
 
 def _square_and_add(first: Share, second: Share, correlation: float, z: float) -> Difference | None:
