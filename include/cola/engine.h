@@ -31,16 +31,28 @@ struct cola_weight_sharing {
     uint32_t rank, n_ranks; /* of this engine on its machine; rank 0 packs the weights for all */
 };
 
+/* The largest request that will come; n_rows 0: not known. */
+struct cola_engine_demand {
+    uint32_t sample;          /* its index, for messages */
+    uint32_t n_layers;        /* of its chain */
+    uint32_t n_rows;          /* cola_engine_rows of its sample */
+    uint32_t n_answer_tokens; /* generate: max_new_tokens; else 0 */
+};
+
+/* Rows that a sample's first pass takes through the layers: its prompt, and each continuation but for its
+ * last token. */
+uint32_t cola_engine_rows(const struct cola_sample *sample);
+struct cola_engine_demand cola_engine_demand(const struct cola_sample *sample, uint32_t n_layers);
+
 struct cola_engine_options {
     const char *backend;   /* "auto", "ref", "cpu"; "cuda" where built */
-    const char *isa;       /* cpu: "auto", "avx2", "avx512": forced in tests of equal bytes */
+    const char *isa;       /* cpu: "auto", "avx2", "avx512", "avx512_bf16": forced in tests of equal bytes */
     uint32_t n_threads;    /* 0: all cores this process may use */
     uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */
     bool bf16;             /* the fast mode (docs/numerics.md, "The bf16 mode"); false: exact f32 */
-    /* bf16: who multiplies. "auto" (and NULL): oneDNN where it is built in, the CPU has bf16 dot products and
-     * its sums pass a check, else "exact"; "onednn": that or COLA_ERR_UNSUPPORTED; "exact": the products that
-     * docs/numerics.md defines, the same bytes on every machine. */
+    /* bf16: who multiplies. "exact" (and NULL): as docs/numerics.md defines, the same bytes on every machine.
+     * "onednn": the library, with sums of its own; COLA_ERR_UNSUPPORTED where it cannot be used. */
     const char *bf16_products;
     /* Everything the engine allocates: weights, batches, requests in flight, shared states. 0: no bound. Less
      * of it makes the engine slower, never wrong; a request that cannot run alone within it is refused. */
@@ -51,6 +63,9 @@ struct cola_engine_options {
     /* Of that, for states that chains of one sample share; 0: none are, UINT64_MAX: all that is left. Samples
      * of equal index must then be the same sample, until cola_engine_forget. Changes no bit. */
     uint64_t state_bytes;
+    /* Create refuses with COLA_ERR_MEMORY what could not run alone within the bound, and takes batches so
+     * small that it can. So no request within the demand is refused later. */
+    struct cola_engine_demand demand;
     struct cola_weight_sharing sharing; /* {0}: this engine has its own copy of the weights */
 };
 
@@ -108,7 +123,7 @@ typedef enum cola_status cola_result_fn(void *user, const struct cola_result *re
 
 struct cola_engine;
 
-/* What create would allocate for the model, without loading it and whatever the memory: for estimates. */
+/* What create would allocate for the model, without loading it: for estimates. */
 struct cola_engine_needs {
     const char *backend;
     char device[64];
@@ -118,7 +133,10 @@ struct cola_engine_needs {
         least_batch_bytes; /* of max_rows rows; of the fewest that an engine gets along with */
     uint64_t
         state_row_bytes; /* a row in flight, and each row of a shared state; keys of generating jobs apart */
+    uint64_t request_bytes; /* of options.demand: its rows, and the keys that it stores; 0: no demand */
+    uint64_t least_bytes;   /* the smallest memory_bytes that create takes with this demand */
 };
+/* COLA_ERR_MEMORY as create, where options.memory_bytes is given and too little; *out is filled then, too. */
 enum cola_status cola_engine_estimate(const struct cola_model *model,
                                       const struct cola_engine_options *options,
                                       struct cola_engine_needs *out);

@@ -10,9 +10,9 @@
 #define COLA_ENGINE_OPTION_TABLE                                                                                      \
     {"model", COLA_OPTION_TEXT, "DIR", NULL, 0, 0, NULL, "Hugging Face model directory; needed"},              \
     {"backend", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|ref|cpu", "who computes; in f32 all give the same bytes"},    \
-    {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512", "instruction set of the cpu back end"},       \
+    {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512|avx512_bf16", "instruction set of the cpu back end"},       \
     {"dtype", COLA_OPTION_CHOICE, NULL, "f32", 0, 0, "f32|bf16", "arithmetic; f32 is exact (docs/numerics.md)"},      \
-    {"bf16-products", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|onednn|exact",                                    \
+    {"bf16-products", COLA_OPTION_CHOICE, NULL, "exact", 0, 0, "exact|onednn",                                    \
      "who multiplies with --dtype bf16; exact: the same bytes on every machine"},                                     \
     {"threads", COLA_OPTION_UINT, "N", "0", 0, 4096, NULL, "threads of each process, 0: its share of the cores"},     \
     {"memory", COLA_OPTION_UINT, "MIB", "0", 0, 1e9, NULL,                                                            \

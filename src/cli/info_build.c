@@ -46,23 +46,33 @@ static enum cola_status add_libraries(json_t *facts)
     return cola_info_add_text(facts, "xxhash", text);
 }
 
-/* Whether oneDNN is built in, and what --dtype bf16 multiplies with on this machine: opened and checked as
- * for a run. The id of a run has the shapes of its model in it besides. */
+/* With which instructions --dtype bf16 multiplies on this machine, and whether --bf16-products onednn could
+ * be used: opened and checked as for a run. The id of such a run has the shapes of its model in it besides.
+ */
 static enum cola_status add_bf16(json_t *facts)
 {
-    struct cola_device_options options = {
-        .isa = "auto", .n_threads = 1, .bf16 = true, .bf16_products = "onednn"};
+    struct cola_device_options options = {.isa = "auto", .n_threads = 1, .bf16 = true};
     const char *version = cola_onednn_version();
     struct cola_device *device;
-    char text[256];
+    char text[256], id[32] = "";
+    if (cola_backend_cpu.open(&options, &device) == COLA_OK) {
+        cola_backend_cpu.numerics_id(device, id, sizeof id);
+        cola_backend_cpu.describe(device, text, sizeof text);
+        cola_backend_cpu.close(device);
+        snprintf(text + strcspn(text, ","), sizeof text - strcspn(text, ","), ", %s", id);
+    } else {
+        snprintf(text, sizeof text, "%s", cola_error_text());
+    }
+    COLA_TRY(cola_info_add_text(facts, "bf16_products", text));
     COLA_TRY(cola_info_add_text(facts, "onednn", version ? version : "not built in"));
+    options.bf16_products = "onednn";
     if (cola_backend_cpu.open(&options, &device) == COLA_OK) {
         cola_backend_cpu.numerics_id(device, text, sizeof text);
         cola_backend_cpu.close(device);
     } else {
-        snprintf(text, sizeof text, "our own kernels: %s", cola_error_text());
+        snprintf(text, sizeof text, "not to be used: %s", cola_error_text());
     }
-    return cola_info_add_text(facts, "bf16_products", text);
+    return cola_info_add_text(facts, "onednn_products", text);
 }
 
 enum cola_status cola_info_build(json_t *facts)

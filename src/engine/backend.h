@@ -20,10 +20,10 @@ struct cola_device; /* an open back end: threads or a GPU, and its scratch memor
 struct cola_matrix; /* a weight [M, K] in the back end's own layout */
 
 struct cola_device_options {
-    const char *isa;           /* cpu: "auto", "avx2", "avx512" */
+    const char *isa;           /* cpu: engine.h */
     uint32_t n_threads;        /* 0: all cores */
     bool bf16;                 /* the fast mode; COLA_ERR_UNSUPPORTED where there is none */
-    const char *bf16_products; /* engine.h; NULL is "auto" */
+    const char *bf16_products; /* engine.h; NULL is "exact" */
 };
 
 /* Keys and values of consecutive positions. room 0: rows as the products leave them, device [n, G*d] each, k

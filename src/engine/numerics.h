@@ -5,12 +5,13 @@
 #ifndef COLA_ENGINE_NUMERICS_H
 #define COLA_ENGINE_NUMERICS_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
 #define COLA_NUMERICS_F32  "f32-1"
-#define COLA_NUMERICS_BF16 "bf16-1" /* of ref, and of cpu where products run on f32 kernels */
+#define COLA_NUMERICS_BF16 "bf16-2" /* of ref, and of cpu but where oneDNN multiplies */
 
 enum { COLA_LANES = 16 }; /* partial sums: element i goes to lane i mod 16 */
 
@@ -56,6 +57,24 @@ static inline float cola_round_bf16(float x)
     bits = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000u;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+
+/* A subnormal is a zero of its sign. */
+static inline float cola_flush(float x)
+{
+    return fabsf(x) < FLT_MIN ? copysignf(0.0f, x) : x;
+}
+
+/* "The bf16 mode": fma with subnormals taken and given for zero. A result is tiny if it is below the least
+ * normal number after rounding to 24 bits with an unbounded exponent: fmaf alone would round one just below
+ * it up to it. */
+static inline float cola_fma_flushed(float a, float b, float sum)
+{
+    a = cola_flush(a), b = cola_flush(b), sum = cola_flush(sum);
+    float y = fmaf(a, b, sum);
+    if (fabsf(y) == FLT_MIN && fabsf(fmaf(a * 0x1p+24f, b, sum * 0x1p+24f)) < FLT_MIN * 0x1p+24f)
+        return copysignf(0.0f, y);
+    return cola_flush(y);
 }
 
 /* "Lane sum": 16 partial sums to one: lane j += lane j + 8, then + 4, + 2, + 1. */

@@ -17,12 +17,12 @@
 #include "engine/backend.h"
 
 static const struct cola_option table[] = {
-    {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512", "instruction set"},
+    {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512|avx512_bf16", "instruction set"},
     {"threads", COLA_OPTION_UINT, "N", "1", 1, 1024, NULL, "threads"},
     {"weights", COLA_OPTION_CHOICE, NULL, "bf16", 0, 0, "f32|bf16|f16", "how the checkpoint has its weights"},
     {"dtype", COLA_OPTION_CHOICE, NULL, "f32", 0, 0, "f32|bf16", "arithmetic (docs/numerics.md)"},
-    {"bf16-products", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|onednn|exact",
-     "with --dtype bf16: by oneDNN or as docs/numerics.md defines them"},
+    {"bf16-products", COLA_OPTION_CHOICE, NULL, "exact", 0, 0, "exact|onednn",
+     "with --dtype bf16: as docs/numerics.md defines them, or by oneDNN"},
     {"shape", COLA_OPTION_TEXT, "KxM[+M..]", "", 0, 0, NULL,
      "one shape, such as 576x576+192+192 (products with one left side); without: seven"},
     {"rows", COLA_OPTION_UINT, "N", "0", 0, 100000, NULL, "one number of rows; 0: twelve"},

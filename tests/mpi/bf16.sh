@@ -23,7 +23,7 @@ refused() { # refused OPTIONS...: must fail, naming the numerics
 }
 
 kinds=(exact)
-if "$cola" info | grep -q '^bf16 products *bf16-onednn'; then kinds+=(onednn); else echo "without oneDNN"; fi
+if "$cola" info | grep -q '^onednn products *bf16-onednn'; then kinds+=(onednn); else echo "without oneDNN"; fi
 for kind in "${kinds[@]}"; do
     bf16=(--dtype bf16 --bf16-products "$kind")
     search 0 "$kind" "${bf16[@]}" --threads 1

@@ -28,7 +28,7 @@ expect 2 1 "is asked for\|are asked for" "${mpi[@]}" -n 3 "$cola" search "$tasks
 # a journal left by a wrong --memo would stand in the way of the right command
 expect 1 1 "no-such-run.h5: No such file" "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$model" --memo "$work/no-such-run.h5" "${rest[@]}"
 expect 1 1 "tasks.h5: attribute filetype: expected cola-run" "$cola" search "$tasks" --model "$model" --memo "$tasks" "${rest[@]}"
-expect 1 1 "workers differ in their numerics id: worker [12] (.*) has bf16-1, worker [12] (.*) has f32-1\|has f32-1, worker [12] (.*) has bf16-1" \
+expect 1 1 "workers differ in their numerics id: worker [12] (.*) has bf16-2, worker [12] (.*) has f32-1\|has f32-1, worker [12] (.*) has bf16-2" \
     "${mpi[@]}" -n 2 "$cola" search "$tasks" --model "$model" "${rest[@]}" : \
     -n 1 "$cola" search "$tasks" --model "$model" --dtype bf16 --bf16-products exact "${rest[@]}"
 "$cola" search "$tasks" --model "$model" "${rest[@]}" --quiet

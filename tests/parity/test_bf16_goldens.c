@@ -89,16 +89,17 @@ static void onednn_gives_the_same_bytes_in_every_order_batch_and_thread_count(vo
 static void exact_products_equal_ref_in_bytes(void **state)
 {
     (void)state;
-    static const char *const isa[] = {"avx2", "avx512"};
+    static const char *const isa[] = {"avx2", "avx512", "avx512_bf16"};
+    const bool here[] = {true, __builtin_cpu_supports("avx512bw"), __builtin_cpu_supports("avx512bf16")};
     for (size_t m = 0; m < N_MODELS; m++) {
         struct goldens *g = goldens_open(model_name[m]);
         struct cola_engine_options options = {.backend = "ref", .bf16 = true};
         float *ref = values_of(g, &options, GOLDENS_TOGETHER);
         options = (struct cola_engine_options){
             .backend = "cpu", .n_threads = 2, .bf16 = true, .bf16_products = "exact"};
-        for (int i = 0; i < 2; i++) {
+        for (int i = 0; i < 3; i++) {
             options.isa = isa[i];
-            if (i == 1 && !__builtin_cpu_supports("avx512bw")) continue;
+            if (!here[i]) continue;
             float *cpu = values_of(g, &options, GOLDENS_SHUFFLED);
             if (memcmp(ref, cpu, goldens_n_values(g) * sizeof *ref) != 0)
                 fail_msg("%s, %s: cpu and ref differ", model_name[m], isa[i]);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cola/clock.h"
-#include "cola/log.h"
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
 #include "engine/numerics.h"
@@ -24,16 +23,24 @@ static enum cola_status choose_kernels(const char *isa, const struct cola_cpu_ke
     bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-    if (strcmp(isa, "avx512") == 0 || (strcmp(isa, "auto") == 0 && has_avx512)) {
+    bool has_bf16 = has_avx512 && __builtin_cpu_supports("avx512bf16"), automatic = strcmp(isa, "auto") == 0;
+    if (strcmp(isa, "avx512_bf16") == 0 || (automatic && has_bf16 && cola_cpu_pairs_agree())) {
+        if (!has_bf16)
+            return cola_fail(COLA_ERR_UNSUPPORTED, "--isa avx512_bf16: this CPU has no AVX512_BF16");
+        if (!cola_cpu_pairs_agree())
+            return cola_fail(COLA_ERR_UNSUPPORTED, "--isa avx512_bf16: this CPU's dot products of bf16 have "
+                                                   "other bits than docs/numerics.md; use --isa avx512");
+        *out = &cola_cpu_kernels_avx512_bf16;
+    } else if (strcmp(isa, "avx512") == 0 || (automatic && has_avx512)) {
         if (!has_avx512) return cola_fail(COLA_ERR_UNSUPPORTED, "--isa avx512: this CPU has no AVX-512");
         *out = &cola_cpu_kernels_avx512;
-    } else if (strcmp(isa, "avx2") == 0 || strcmp(isa, "auto") == 0) {
+    } else if (strcmp(isa, "avx2") == 0 || automatic) {
         if (!has_avx2)
             return cola_fail(COLA_ERR_UNSUPPORTED,
                              "back end cpu: this CPU has no AVX2 with FMA and F16C; use --backend ref");
         *out = &cola_cpu_kernels_avx2;
     } else {
-        return cola_fail(COLA_ERR_USAGE, "--isa '%s': there are auto, avx2 and avx512", isa);
+        return cola_fail(COLA_ERR_USAGE, "--isa '%s': there are auto, avx2, avx512 and avx512_bf16", isa);
     }
     return COLA_OK;
 }
@@ -54,18 +61,12 @@ static void cpu_close(struct cola_device *device)
     free(device);
 }
 
-/* "auto" does without the library where it cannot be used, and says why. */
 static enum cola_status open_onednn(struct cola_device *device, const char *products)
 {
-    if (!products) products = "auto";
-    if (!device->bf16 || strcmp(products, "exact") == 0) return COLA_OK;
-    enum cola_status status = device->kernels == &cola_cpu_kernels_avx512
-                                  ? cola_onednn_open(device->threads, &device->onednn)
-                                  : cola_fail(COLA_ERR_UNSUPPORTED, "oneDNN is not used with AVX2");
-    if (status == COLA_OK || strcmp(products, "onednn") == 0) return status;
-    cola_log(COLA_LOG_INFO, "bf16 products by our own kernels (%s): %s", COLA_NUMERICS_BF16,
-             cola_error_text());
-    return COLA_OK;
+    if (!device->bf16 || !products || strcmp(products, "onednn") != 0) return COLA_OK;
+    if (device->kernels == &cola_cpu_kernels_avx2)
+        return cola_fail(COLA_ERR_UNSUPPORTED, "--bf16-products onednn: oneDNN is not used with AVX2");
+    return cola_onednn_open(device->threads, &device->onednn);
 }
 
 static enum cola_status cpu_open(const struct cola_device_options *options, struct cola_device **out)
@@ -168,8 +169,7 @@ static double cpu_measure_peak(struct cola_device *device, double seconds)
 {
     double start = cola_clock_s(), total = 0;
     struct peak peak = {.spin = device->kernels->spin, .until_s = start + seconds};
-    if (device->bf16 && device->kernels == &cola_cpu_kernels_avx512 && __builtin_cpu_supports("avx512bf16"))
-        peak.spin = cola_cpu_spin_bf16;
+    if (device->bf16 && device->kernels->spin_bf16) peak.spin = device->kernels->spin_bf16;
     if (cola_alloc((void **)&peak.flops, device->n_threads, sizeof *peak.flops, "peak") != COLA_OK) return 0;
     cola_threads_run(device->threads, device->n_threads, spin_until, &peak);
     double took = cola_clock_s() - start;

@@ -75,7 +75,8 @@ enum cola_status cola_cpu_add_scaled(struct cola_device *device, const float *in
 enum cola_status cola_cpu_route(struct cola_device *device, const float *logits, uint32_t n_rows,
                                 const struct cola_experts *experts, uint32_t *expert, float *weight);
 
-/* spin_bf16_avx512.c: as cola_cpu_kernels.spin, in products of bf16; needs AVX512_BF16. */
-double cola_cpu_spin_bf16(uint64_t n_rounds);
+/* pairs_check.c: whether cola_cpu_tile_pairs gives the bits of docs/numerics.md on this CPU, which must have
+ * AVX512_BF16. Some microseconds, once a process. */
+bool cola_cpu_pairs_agree(void);
 
 #endif

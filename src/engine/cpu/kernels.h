@@ -1,8 +1,8 @@
 /* kernels.h - the vector kernels of one instruction set: what cpu.c runs on its threads.
  *
- * Filled by kernels_avx2.c and kernels_avx512.c, which are compiled for their instruction set and must not be
- * called on a machine without it. Every kernel gives the bits of docs/numerics.md, so both tables agree with
- * ref. */
+ * Filled by kernels_avx2.c and kernels_avx512.c (with pairs_avx512bf16.c), which are compiled for their
+ * instruction set and must not be called on a machine without it. Every kernel gives the bits of
+ * docs/numerics.md, so the tables agree with ref. */
 #ifndef COLA_ENGINE_CPU_KERNELS_H
 #define COLA_ENGINE_CPU_KERNELS_H
 
@@ -13,12 +13,12 @@
 #include "engine/backend.h"
 #include "engine/cpu/panels.h"
 
-/* k of a block that lie together: one cache line of a row. */
+/* k, or pairs of k, of a block that lie together: one cache line of a row. */
 enum { COLA_CHUNK = 16 };
 
 /* out [n_rows, n_cols] (+)= block x panels: of one product, some rows and whole panels (but for the last). */
 struct cola_tile {
-    const float *block; /* [ceil(K/16), n_rows, 16], made by pack_rows */
+    const float *block; /* made by pack_rows, or for pairs by pack_pairs (tile.h) */
     const void *panel;  /* the first one; aligned to its row, 32 bytes or more */
     uint32_t n_rows, n_in, n_cols;
     bool add;
@@ -38,8 +38,9 @@ struct cola_cpu_kernels {
     uint32_t tile_rows;   /* rows of a block at most */
     uint32_t panel_width; /* columns of a panel (panels.h) */
 
-    /* n_rows rows of x [n_rows, K] as a block; bf16: each number rounded to bf16 */
-    void (*pack_rows)(const float *x, uint32_t n_rows, uint32_t n_in, bool bf16, float *block);
+    /* n_rows rows of x [n_rows, K] as a block of floats; of pairs of numbers rounded to bf16 */
+    void (*pack_rows)(const float *x, uint32_t n_rows, uint32_t n_in, float *block);
+    void (*pack_pairs)(const float *x, uint32_t n_rows, uint32_t n_in, float *block);
     void (*tile[COLA_N_PANEL_FORMATS])(const struct cola_tile *tile);
     void (*norm)(const float *x, const float *weight, float eps, uint32_t width, float *out); /* one row */
     void (*rotate)(float *x, const float *table, uint32_t n_heads, uint32_t head_size);       /* one row */
@@ -51,8 +52,15 @@ struct cola_cpu_kernels {
                    uint32_t kv_head, struct cola_cpu_scratch *scratch);
     /* n_rounds times a fixed number of fused multiply-adds on registers; returns their FLOPs. */
     double (*spin)(uint64_t n_rounds);
+    double (*spin_bf16)(uint64_t n_rounds); /* the same in products of pairs; NULL: no instruction for them */
 };
 
-extern const struct cola_cpu_kernels cola_cpu_kernels_avx2, cola_cpu_kernels_avx512;
+/* avx512_bf16 is avx512 but for the tile of pairs, which is one instruction a pair there. */
+extern const struct cola_cpu_kernels cola_cpu_kernels_avx2, cola_cpu_kernels_avx512,
+    cola_cpu_kernels_avx512_bf16;
+
+/* pairs_avx512bf16.c: tile[COLA_PANEL_PAIRS] and spin_bf16 of avx512_bf16. */
+void cola_cpu_tile_pairs(const struct cola_tile *tile);
+double cola_cpu_spin_bf16(uint64_t n_rounds);
 
 #endif

@@ -31,6 +31,7 @@ const struct cola_cpu_kernels cola_cpu_kernels_avx2 = {
     .tile_rows = V_TILE_ROWS,
     .panel_width = TILE_WIDTH,
     .pack_rows = pack_rows,
+    .pack_pairs = pack_pairs,
     .tile = TILES,
     .norm = norm,
     .rotate = rotate,

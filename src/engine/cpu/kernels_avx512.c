@@ -1,17 +1,13 @@
 /* kernels_avx512.c - the kernels for AVX-512: a product tile of 14 rows x 32 columns (28 accumulators, 2
  * vectors of the panel, 1 broadcast of 32 registers) of tiles.h, and lanes.h. Compiled for AVX-512;
- * cpu.c calls it only where the CPU has it. */
+ * cpu.c calls it only where the CPU has it. The second table has the tile of pairs of pairs_avx512bf16.c. */
 #include "engine/cpu/vector_avx512.h"
 
 #define V_SCORE_ROWS 8u
 #define V_SUMS       16 /* of attention in registers: 16 of 32, 2 to 4 vectors of keys or values, a broadcast */
 #include "engine/cpu/attend.h"
 
-#define V_TILE_ROWS 14u
-#define CASES                                                                                                \
-    CASE(1)                                                                                                  \
-    CASE(2)                                                                                                  \
-    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#include "engine/cpu/rows_avx512.h"
 #include "engine/cpu/tiles.h"
 
 /* 24 independent sums hide the latency of 4 cycles on two units; the empty asm keeps them in registers and
@@ -30,17 +26,19 @@ static double spin(uint64_t n_rounds)
     return (double)n_rounds * 24 * 16 * 2;
 }
 
-const struct cola_cpu_kernels cola_cpu_kernels_avx512 = {
-    .isa = "avx512",
-    .tile_rows = V_TILE_ROWS,
-    .panel_width = TILE_WIDTH,
-    .pack_rows = pack_rows,
-    .tile = TILES,
-    .norm = norm,
-    .rotate = rotate,
-    .gate = gate,
-    .add_scaled = add_scaled,
-    .reduce = reduce,
-    .attend = attend,
-    .spin = spin,
-};
+/* What both tables share. */
+#define KERNELS                                                                                              \
+    .tile_rows = V_TILE_ROWS, .panel_width = TILE_WIDTH, .pack_rows = pack_rows, .pack_pairs = pack_pairs,   \
+    .norm = norm, .rotate = rotate, .gate = gate, .add_scaled = add_scaled, .reduce = reduce,                \
+    .attend = attend, .spin = spin
+
+const struct cola_cpu_kernels cola_cpu_kernels_avx512 = {.isa = "avx512", .tile = TILES, KERNELS};
+
+const struct cola_cpu_kernels cola_cpu_kernels_avx512_bf16 = {
+    .isa = "avx512_bf16",
+    .tile = {[COLA_PANEL_F32] = tile_f32,
+             [COLA_PANEL_BF16] = tile_bf16,
+             [COLA_PANEL_F16] = tile_f16,
+             [COLA_PANEL_PAIRS] = cola_cpu_tile_pairs},
+    .spin_bf16 = cola_cpu_spin_bf16,
+    KERNELS};

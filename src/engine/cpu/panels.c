@@ -17,7 +17,7 @@ struct cola_panels cola_panels_of(const struct cola_tensor *tensor, uint32_t wid
     return (struct cola_panels){.n_out = (uint32_t)tensor->shape[0],
                                 .n_in = (uint32_t)tensor->shape[1],
                                 .width = width,
-                                .format = bf16 ? COLA_PANEL_BF16 : stored_as[tensor->dtype]};
+                                .format = bf16 ? COLA_PANEL_PAIRS : stored_as[tensor->dtype]};
 }
 
 uint32_t cola_panels_count(const struct cola_panels *panels)
@@ -28,7 +28,8 @@ uint32_t cola_panels_count(const struct cola_panels *panels)
 size_t cola_panel_bytes(const struct cola_panels *panels)
 {
     size_t element = panels->format == COLA_PANEL_F32 ? sizeof(float) : sizeof(uint16_t);
-    return (size_t)panels->n_in * panels->width * element;
+    size_t n_in = panels->format == COLA_PANEL_PAIRS ? panels->n_in + panels->n_in % 2 : panels->n_in;
+    return n_in * panels->width * element;
 }
 
 /* n weights of row `column` from k as 16 bits: those of the checkpoint, or a float rounded to bf16, whose NaN
@@ -65,6 +66,21 @@ static void pack_bf16(const struct cola_panels *panels, const struct cola_tensor
             read_halves(panels, tensor, first + c + half, k0, n, upper);
             for (uint32_t k = 0; k < n; k++)
                 to[(size_t)(k0 + k) * half + c] = lower[k] | (uint32_t)upper[k] << 16;
+        }
+    }
+}
+
+static void pack_pairs(const struct cola_panels *panels, const struct cola_tensor *tensor, uint32_t first,
+                       uint32_t *to)
+{
+    uint16_t row[PIECE + 1]; /* PIECE is even: a pair lies in one piece */
+    for (uint32_t k0 = 0; k0 < panels->n_in; k0 += PIECE) {
+        uint32_t n = panels->n_in - k0 < PIECE ? panels->n_in - k0 : PIECE;
+        for (uint32_t c = 0; c < panels->width; c++) {
+            read_halves(panels, tensor, first + c, k0, n, row);
+            row[n] = 0;
+            for (uint32_t k = 0; k < n; k += 2)
+                to[(size_t)(k0 + k) / 2 * panels->width + c] = row[k] | (uint32_t)row[k + 1] << 16;
         }
     }
 }
@@ -107,5 +123,6 @@ void cola_panel_pack(const struct cola_panels *panels, const struct cola_tensor 
     case COLA_PANEL_F32: pack_f32(panels, tensor, first, to); break;
     case COLA_PANEL_BF16: pack_bf16(panels, tensor, first, to); break;
     case COLA_PANEL_F16: pack_f16(panels, tensor, first, to); break;
+    case COLA_PANEL_PAIRS: pack_pairs(panels, tensor, first, to); break;
     }
 }

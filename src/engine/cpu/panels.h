@@ -3,8 +3,10 @@
  *
  * f32: width floats a k. bf16: width / 2 words of 32 bits a k, word i holding column i in its lower and
  * column i + width / 2 in its upper half, so that a shift and a mask widen whole vectors. f16: width halves a
- * k in order. Weights keep the 16 bits of their checkpoint where that is exact; the bf16 mode rounds those of
- * f32 checkpoints. Nothing but the room's bytes belongs to the layout. */
+ * k in order. Pairs, of the bf16 mode: [ceil(K/2), width] words, word c of pair i holding W[c, 2i] in its
+ * lower and W[c, 2i+1] in its upper half, an odd K's last partner zero. Weights keep the 16 bits of their
+ * checkpoint where that is exact; the bf16 mode rounds those of f32 checkpoints. Nothing but the room's bytes
+ * belongs to the layout. */
 #ifndef COLA_ENGINE_CPU_PANELS_H
 #define COLA_ENGINE_CPU_PANELS_H
 
@@ -14,8 +16,8 @@
 
 #include "cola/model.h"
 
-enum cola_panel_format { COLA_PANEL_F32, COLA_PANEL_BF16, COLA_PANEL_F16 };
-enum { COLA_N_PANEL_FORMATS = 3 };
+enum cola_panel_format { COLA_PANEL_F32, COLA_PANEL_BF16, COLA_PANEL_F16, COLA_PANEL_PAIRS };
+enum { COLA_N_PANEL_FORMATS = 4 };
 
 struct cola_panels {
     uint32_t n_out, n_in; /* M, K */

@@ -91,18 +91,22 @@ static uint32_t block_begin(const struct work *w, uint32_t block)
     return (uint32_t)((uint64_t)block * w->n_rows / w->n_blocks);
 }
 
-static size_t padded_in(uint32_t n_in)
+/* Floats, or words of pairs, of a row in a block. */
+static size_t row_words(const struct cola_device *device, uint32_t n_in)
 {
-    return (size_t)cola_ceil_div(n_in, COLA_CHUNK) * COLA_CHUNK;
+    uint32_t depth = device->bf16 ? cola_ceil_div(n_in, 2) : n_in;
+    return (size_t)cola_ceil_div(depth, COLA_CHUNK) * COLA_CHUNK;
 }
 
 static void pack_block(void *context, uint32_t block, uint32_t thread)
 {
     const struct work *w = context;
-    uint32_t first = block_begin(w, block);
+    const struct cola_cpu_kernels *kernels = w->device->kernels;
+    uint32_t first = block_begin(w, block), n_rows = block_begin(w, block + 1) - first;
     (void)thread;
-    w->device->kernels->pack_rows(w->x + (size_t)first * w->n_in, block_begin(w, block + 1) - first, w->n_in,
-                                  w->device->bf16, w->device->packed_rows + first * padded_in(w->n_in));
+    (w->device->bf16 ? kernels->pack_pairs
+                     : kernels->pack_rows)(w->x + (size_t)first * w->n_in, n_rows, w->n_in,
+                                           w->device->packed_rows + first * row_words(w->device, w->n_in));
 }
 
 /* Panels first .. end - 1 of one product, and blocks from .. to - 1. A panel stays in the second-level cache
@@ -123,7 +127,7 @@ static void multiply_panels(const struct work *w, const struct cola_product *pro
         for (uint32_t block = from; block < to; block++) {
             uint32_t row = block_begin(w, block);
             tile.n_rows = block_begin(w, block + 1) - row;
-            tile.block = w->device->packed_rows + row * padded_in(w->n_in);
+            tile.block = w->device->packed_rows + row * row_words(w->device, w->n_in);
             tile.out = product->out + (size_t)row * n_out + column;
             w->device->kernels->tile[panels->format](&tile);
         }
@@ -168,8 +172,7 @@ static void run(const struct work *w, bool alone, uint32_t n_tasks, cola_task_fn
 
 size_t cola_cpu_row_floats(struct cola_device *device, uint32_t widest)
 {
-    (void)device;
-    return padded_in(widest);
+    return row_words(device, widest);
 }
 
 /* Exactly what the widest product so far needs: the engine counts it (row_floats). */
@@ -201,7 +204,7 @@ enum cola_status cola_cpu_product(struct cola_device *device, const float *x, ui
                      .add = add,
                      .n_blocks = cola_ceil_div(n_rows, device->kernels->tile_rows)};
     uint64_t n_madds = 0, n_bytes = 0;
-    COLA_TRY(cover_packed_rows(device, n_rows * padded_in(w.n_in)));
+    COLA_TRY(cover_packed_rows(device, n_rows * row_words(device, w.n_in)));
     for (uint32_t i = 0; i < n_products; i++) {
         const struct cola_panels *panels = &product[i].matrix->panels;
         n_madds += (uint64_t)n_rows * w.n_in * panels->n_out;

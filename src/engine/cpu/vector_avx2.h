@@ -120,19 +120,6 @@ INLINE uint32_t v_equal(v16 a, v16 b)
            (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a.high, b.high, _CMP_EQ_OQ)) << 8;
 }
 
-INLINE __m256 v_round_bf16_half(__m256 a)
-{
-    __m256i x = _mm256_castps_si256(a);
-    __m256i odd = _mm256_and_si256(_mm256_srli_epi32(x, 16), _mm256_set1_epi32(1));
-    __m256i y = _mm256_add_epi32(_mm256_add_epi32(x, _mm256_set1_epi32(0x7FFF)), odd);
-    return _mm256_castsi256_ps(_mm256_and_si256(y, _mm256_set1_epi32(~0xFFFF)));
-}
-/* "The bf16 mode": to the nearest bf16, ties to even; NaN stays as it is. */
-INLINE v16 v_round_bf16(v16 a)
-{
-    return v_if_nan(a, a, (v16){v_round_bf16_half(a.low), v_round_bf16_half(a.high)});
-}
-
 /* --- the vectors of tiles: half a panel of 16 columns ------------------------------------------------- */
 
 typedef __m256 w_vector;
@@ -165,6 +152,39 @@ INLINE void w_load_f16(const char *at, w_vector *low, w_vector *high)
 {
     *low = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)at));
     *high = _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(at + 16)));
+}
+/* Pairs of bf16, one word a lane: "The bf16 mode". */
+typedef __m256i w_words;
+INLINE w_words w_words_set(uint32_t pair)
+{
+    return _mm256_set1_epi32((int)pair);
+}
+INLINE w_words w_words_load(const char *at)
+{
+    return _mm256_load_si256((const __m256i *)at);
+}
+INLINE w_vector w_even(w_words pairs)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+}
+INLINE w_vector w_odd(w_words pairs)
+{
+    return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(~0xFFFF)));
+}
+INLINE __m256i v_bf16_half(__m256 x)
+{
+    __m256i bits = _mm256_castps_si256(x), high = _mm256_srli_epi32(bits, 16);
+    __m256i odd = _mm256_and_si256(high, _mm256_set1_epi32(1));
+    __m256i up = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
+    __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+    return _mm256_blendv_epi8(_mm256_srli_epi32(up, 16), _mm256_or_si256(high, _mm256_set1_epi32(0x0040)),
+                              nan);
+}
+/* Sixteen floats rounded to bf16, a NaN quiet: words 0 .. 7 hold two each, in order. */
+INLINE void v_store_pairs(uint32_t *to, v16 x)
+{
+    __m256i halves = _mm256_packus_epi32(v_bf16_half(x.low), v_bf16_half(x.high));
+    _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(halves, 0xD8)); /* packus works by 128 bits */
 }
 /* out (+)= sum on the first n >= 1 columns, 8 at most. */
 INLINE void w_put(float *out, w_vector sum, uint32_t n, bool add)

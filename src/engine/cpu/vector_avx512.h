@@ -100,15 +100,6 @@ INLINE uint32_t v_equal(v16 a, v16 b)
     return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
 }
 
-/* "The bf16 mode": to the nearest bf16, ties to even; NaN stays as it is. */
-INLINE v16 v_round_bf16(v16 a)
-{
-    __m512i x = _mm512_castps_si512(a);
-    __m512i odd = _mm512_and_si512(_mm512_srli_epi32(x, 16), _mm512_set1_epi32(1));
-    __m512i y = _mm512_add_epi32(_mm512_add_epi32(x, _mm512_set1_epi32(0x7FFF)), odd);
-    return v_if_nan(a, a, _mm512_castsi512_ps(_mm512_and_si512(y, _mm512_set1_epi32(~0xFFFF))));
-}
-
 /* --- the vectors of tiles: half a panel of 32 columns ------------------------------------------------- */
 
 typedef __m512 w_vector;
@@ -141,6 +132,41 @@ INLINE void w_load_f16(const char *at, w_vector *low, w_vector *high)
 {
     *low = _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)at));
     *high = _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(at + 32)));
+}
+/* Pairs of bf16, one word a lane: "The bf16 mode". */
+typedef __m512i w_words;
+INLINE w_words w_words_set(uint32_t pair)
+{
+    return _mm512_set1_epi32((int)pair);
+}
+INLINE w_words w_words_load(const char *at)
+{
+    return _mm512_load_si512(at);
+}
+INLINE w_vector w_even(w_words pairs)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+}
+INLINE w_vector w_odd(w_words pairs)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(~0xFFFF)));
+}
+#ifdef __AVX512BF16__
+INLINE w_vector w_dot(w_words a, w_words b, w_vector sum)
+{
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+}
+#endif
+/* Sixteen floats rounded to bf16, a NaN quiet: words 0 .. 7 hold two each, in order. (vcvtneps2bf16 would
+ * flush subnormals.) */
+INLINE void v_store_pairs(uint32_t *to, v16 x)
+{
+    __m512i bits = _mm512_castps_si512(x), high = _mm512_srli_epi32(bits, 16);
+    __m512i odd = _mm512_and_si512(high, _mm512_set1_epi32(1));
+    __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    __m512i rounded = _mm512_mask_or_epi32(_mm512_srli_epi32(up, 16), _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q),
+                                           high, _mm512_set1_epi32(0x0040));
+    _mm256_storeu_si256((__m256i *)to, _mm512_cvtepi32_epi16(rounded));
 }
 /* out (+)= sum on the first n >= 1 columns, 16 at most. */
 INLINE void w_put(float *out, w_vector sum, uint32_t n, bool add)

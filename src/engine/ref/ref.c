@@ -150,7 +150,27 @@ static enum cola_status ref_norm(struct cola_device *device, const float *x, con
     return COLA_OK;
 }
 
-static void multiply(const float *x, uint32_t n_rows, const struct cola_matrix *matrix, bool add, float *out)
+/* sum [width] of x [k] times weight [k, stride]: "Product". */
+static void sum_in_order(const float *x, size_t k, const float *weight, size_t stride, size_t width,
+                         float *sum)
+{
+    for (size_t i = 0; i < k; i++, weight += stride)
+        for (size_t j = 0; j < width; j++) sum[j] = fmaf(x[i], weight[j], sum[j]);
+}
+
+/* The same by pairs, "The bf16 mode": the odd k, then the even one; an odd K's last partner is zero. */
+static void sum_pairs(const float *x, size_t k, const float *weight, size_t stride, size_t width, float *sum)
+{
+    for (size_t i = 0; i < k; i += 2, weight += 2 * stride)
+        for (size_t j = 0; j < width; j++) {
+            bool whole = i + 1 < k;
+            float odd = cola_fma_flushed(whole ? x[i + 1] : 0.0f, whole ? weight[stride + j] : 0.0f, sum[j]);
+            sum[j] = cola_fma_flushed(x[i], weight[j], odd);
+        }
+}
+
+static void multiply(const float *x, uint32_t n_rows, const struct cola_matrix *matrix, bool bf16, bool add,
+                     float *out)
 {
     enum { BLOCK = 128 }; /* columns whose sums stay in registers or first-level cache */
     size_t m = matrix->n_out, k = matrix->n_in;
@@ -158,10 +178,10 @@ static void multiply(const float *x, uint32_t n_rows, const struct cola_matrix *
         for (size_t first = 0; first < m; first += BLOCK) {
             size_t width = m - first < BLOCK ? m - first : BLOCK;
             float sum[BLOCK] = {0};
-            for (size_t i = 0; i < k; i++) {
-                const float *weight = matrix->transposed + i * m + first;
-                for (size_t j = 0; j < width; j++) sum[j] = fmaf(x[n * k + i], weight[j], sum[j]);
-            }
+            if (bf16)
+                sum_pairs(x + n * k, k, matrix->transposed + first, m, width, sum);
+            else
+                sum_in_order(x + n * k, k, matrix->transposed + first, m, width, sum);
             float *to = out + n * m + first;
             for (size_t j = 0; j < width; j++) to[j] = add ? to[j] + sum[j] : sum[j];
         }
@@ -177,7 +197,8 @@ static enum cola_status ref_product(struct cola_device *device, const float *x, 
         for (size_t i = 0; i < n; i++) device->rounded[i] = cola_round_bf16(x[i]);
     }
     for (uint32_t p = 0; p < n_products; p++)
-        multiply(device->bf16 ? device->rounded : x, n_rows, product[p].matrix, add, product[p].out);
+        multiply(device->bf16 ? device->rounded : x, n_rows, product[p].matrix, device->bf16, add,
+                 product[p].out);
     return COLA_OK;
 }
 

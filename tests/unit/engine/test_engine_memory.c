@@ -239,16 +239,27 @@ static void generating_requests_share_states_and_keep_their_tokens(void **state)
     cola_model_close(model);
 }
 
+static bool usable(struct cola_model *model, const char *products)
+{
+    struct cola_engine_options options = {
+        .backend = "cpu", .n_threads = 1, .bf16 = true, .bf16_products = products};
+    struct cola_engine *e;
+    if (cola_engine_create(model, &options, &e) != COLA_OK) return false;
+    cola_engine_destroy(e);
+    return true;
+}
+
 /* All rules in the bf16 mode, by whichever products this machine has. */
 static void bf16_mode_is_as_independent_of_memory(void **state)
 {
-    static const char *const products[] = {"auto", "exact"};
+    static const char *const products[] = {"exact", "onednn"};
     static struct run none, much, little;
     struct cola_model *model = open_model();
     uint64_t least = least_memory(model, "cpu");
     (void)state;
     for (int i = 0; i < 2; i++) {
         data.bf16_products = products[i];
+        if (!usable(model, products[i])) continue;
         run_requests(model, "cpu", 0, 0, 3, &none);
         run_requests(model, "cpu", 0, UINT64_MAX, 7, &much);
         run_requests(model, "cpu", least + 150000, UINT64_MAX, 5, &little);

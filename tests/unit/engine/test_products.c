@@ -1,5 +1,5 @@
 /* test_products.c - matrix products of the cpu back end against ref in bytes: every number of rows up to 70,
- * odd inner sizes and columns, several products at once, added or not, both modes, both instruction sets, all
+ * odd inner sizes and columns, several products at once, added or not, both modes, all instruction sets, all
  * dtypes of weights, one to five threads, and panels that another process could have packed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -256,6 +256,81 @@ static void avx512_bf16_equals_ref(void **state)
     check_mode("avx512", true);
 }
 
+static void avx512_bf16_instructions_equal_ref(void **state)
+{
+    (void)state;
+    check_mode("avx512_bf16", false);
+    check_mode("avx512_bf16", true);
+}
+
+/* A number whose exponent lies in 2^first .. 2^(first + n - 1), with 8 or 24 bits. */
+static float number(struct cola_random *random, uint32_t first, uint32_t n, bool bf16)
+{
+    uint32_t bits = (uint32_t)cola_random_bits(random), exponent = first + 127 + (bits >> 9) % n;
+    bits = (uint32_t)cola_random_bits(random);
+    bits = (bits & 0x807FFFFF) | exponent << 23;
+    float x;
+    if (bf16) bits &= 0xFFFF0000;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Sums around the least normal number 2^-126: what is flushed, with which sign, and what rounds up to it. In
+ * every other try the odd product is 2^-126 and the even one takes less than one of its lower ulps away. */
+static void check_small_sums(const char *isa)
+{
+    enum { K = 4, M = 64, N = 14, TRIES = 40 };
+    struct bench b;
+    if (!open_bench(&b, isa, true)) return;
+    uint32_t n_tiny = 0;
+    for (int t = 0; t < TRIES; t++) {
+        float x[N * K], data[M * K], expected[N * M], out[N * M];
+        for (int i = 0; i < N * K; i++) x[i] = number(&b.random, i % K < 2 ? -64 : -72, 2, true);
+        for (int i = 0; i < M * K; i++) data[i] = number(&b.random, i % K < 2 ? -63 : -72, 2, true);
+        for (int i = 0; i < N * K && t % 2; i += K) /* 2^-126 less 1/4 .. 7/4 of half its ulp below */
+            x[i + 1] = 0x1p-63f, x[i] = -0x1p-76f * (1 + (float)(i / K % 4) / 4), x[i + 2] = x[i + 3] = 0;
+        for (int i = 0; i < M * K && t % 2; i += K)
+            data[i + 1] = 0x1p-63f, data[i] = i / K % 3 ? 0x1p-75f : 0x1p-76f;
+        struct weight w;
+        load(&b, &w, COLA_F32, M, K, data);
+        struct cola_product by_ref = {w.by_ref, expected}, by_cpu = {w.by_cpu[0], out};
+        assert_int_equal(REF->product(b.ref, x, N, &by_ref, 1, false), COLA_OK);
+        assert_int_equal(CPU->product(b.cpu[0], x, N, &by_cpu, 1, false), COLA_OK);
+        for (int i = 0; i < N * M; i++) n_tiny += fabsf(expected[i]) <= 0x1p-126f;
+        if (!same(out, expected, N * M)) fail_msg("%s: sums near 2^-126 differ", isa);
+        unload(&b, &w);
+    }
+    assert_in_range(n_tiny, TRIES * N * M / 20, TRIES * N * M); /* the border was met */
+    close_bench(&b);
+}
+
+static void small_sums_are_flushed_as_defined(void **state)
+{
+    (void)state;
+    check_small_sums("avx2");
+    check_small_sums("avx512");
+    check_small_sums("avx512_bf16");
+}
+
+/* What the flags of the sums must not touch: a subnormal that a finished sum is added to. */
+static void adding_a_finished_sum_keeps_subnormals(void **state)
+{
+    (void)state;
+    static const char *const isa[] = {"avx2", "avx512", "avx512_bf16"};
+    for (size_t i = 0; i < sizeof isa / sizeof *isa; i++) {
+        struct bench b;
+        float x[2] = {1, 0}, data[2] = {0, 0}, out = 0x1p-140f;
+        if (!open_bench(&b, isa[i], true)) continue;
+        struct weight w;
+        load(&b, &w, COLA_F32, 1, 2, data);
+        struct cola_product product = {w.by_cpu[0], &out};
+        assert_int_equal(CPU->product(b.cpu[0], x, 1, &product, 1, true), COLA_OK);
+        assert_true(out == 0x1p-140f);
+        unload(&b, &w);
+        close_bench(&b);
+    }
+}
+
 /* A bf16 or f16 checkpoint takes half the memory of an f32 one, in the bf16 mode all take that half. */
 static void weights_of_16_bits_take_half_the_room(void **state)
 {
@@ -297,6 +372,9 @@ int main(void)
         cmocka_unit_test(avx2_bf16_equals_ref),
         cmocka_unit_test(avx512_f32_equals_ref),
         cmocka_unit_test(avx512_bf16_equals_ref),
+        cmocka_unit_test(avx512_bf16_instructions_equal_ref),
+        cmocka_unit_test(small_sums_are_flushed_as_defined),
+        cmocka_unit_test(adding_a_finished_sum_keeps_subnormals),
         cmocka_unit_test(weights_of_16_bits_take_half_the_room),
         cmocka_unit_test(f16_weights_in_the_bf16_mode_are_refused),
     };

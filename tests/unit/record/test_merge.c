@@ -158,7 +158,7 @@ static void whatever_decides_labels_must_be_equal(void **state)
 {
     (void)state;
     static const struct cola_field change[] = {{"model_fingerprint", "xxh3:bb", COLA_FIELD_IDENTITY},
-                                               {"numerics_id", "bf16-1", COLA_FIELD_IDENTITY},
+                                               {"numerics_id", "bf16-2", COLA_FIELD_IDENTITY},
                                                {"seed", "8", COLA_FIELD_IDENTITY},
                                                {"preset", "random", COLA_FIELD_IDENTITY},
                                                {"control", "wrong-answer", COLA_FIELD_IDENTITY},

@@ -113,7 +113,7 @@ static void wrong_memo_leaves_nothing_behind(void **state)
     small_write(first.run_path, bytes, n / 2);
     assert_int_equal(open_with_memo(&second, first.run_path), COLA_ERR_INPUT);
     small_write(first.run_path, bytes, n);
-    second.field[1].value = "bf16-1";
+    second.field[1].value = "bf16-2";
     assert_int_equal(open_with_memo(&second, first.run_path), COLA_ERR_MISMATCH);
     second.field[1].value = first.field[1].value;
     assert_null(second.record);
