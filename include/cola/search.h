@@ -70,6 +70,10 @@ enum cola_status cola_search_check(const struct cola_search_options *options);
  * by itself (exhaustive). For estimates. */
 uint32_t cola_search_most_simulations(const struct cola_search_options *options, uint32_t n_model_layers);
 
+/* Layers of the longest chain that such a search may ask for. Options that create refuses: COLA_ERR_USAGE. */
+enum cola_status cola_search_most_layers(const struct cola_search_options *options, uint32_t n_model_layers,
+                                         uint32_t *out);
+
 enum cola_ask { COLA_ASK_CHAIN, COLA_ASK_WAIT, COLA_ASK_DONE };
 
 struct cola_search;

@@ -81,6 +81,7 @@ static enum cola_status engine_alone(const struct cola_options *o, const struct 
     options.state_bytes =
         cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
     COLA_TRY_DONE(cola_bench_chains(o, cola_model_config(model)->n_layers, work));
+    options.demand = cola_bench_demand(work);
     COLA_TRY_DONE(cola_engine_create(model, &options, &engine));
     COLA_TRY_DONE(cola_bench_engine_rounds(engine, work, n_rounds, round));
 done:

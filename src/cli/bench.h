@@ -50,6 +50,8 @@ enum cola_status cola_bench_samples(const struct cola_options *options, uint32_t
 /* The first --simulations chains of each sample's search, as if no answer were right. */
 enum cola_status cola_bench_chains(const struct cola_options *options, uint32_t n_model_layers,
                                    struct bench_work *work);
+/* The largest of the requests: the longest sample with the longest chain. */
+struct cola_engine_demand cola_bench_demand(const struct bench_work *work);
 void cola_bench_work_fini(struct bench_work *work);
 
 /* --- rounds --- */

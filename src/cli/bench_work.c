@@ -119,6 +119,19 @@ enum cola_status cola_bench_chains(const struct cola_options *o, uint32_t n_mode
     return COLA_OK;
 }
 
+struct cola_engine_demand cola_bench_demand(const struct bench_work *w)
+{
+    struct cola_engine_demand most = {0};
+    uint32_t n_layers = 0;
+    for (size_t i = 0; i < (size_t)w->n_samples * w->n_chains; i++)
+        if (w->chain[i].n_layers > n_layers) n_layers = w->chain[i].n_layers;
+    for (uint32_t s = 0; s < w->n_samples; s++) {
+        struct cola_engine_demand demand = cola_engine_demand(&w->sample[s], n_layers);
+        if (demand.n_rows > most.n_rows) most = demand;
+    }
+    return most;
+}
+
 void cola_bench_work_fini(struct bench_work *w)
 {
 #ifdef COLA_HDF5

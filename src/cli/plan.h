@@ -10,7 +10,6 @@ struct plan_work { /* of all rows that are asked for; chains counted as long as 
     uint32_t simulations;   /* of a sample at most */
     double evaluations;     /* at most: one a simulation, and the base chain where it is none */
     double rows, head_rows; /* of one evaluation, mean over the samples; with all tokens of an answer */
-    uint32_t most_rows;     /* of one evaluation */
     double row_layer_flops, head_row_flops; /* mean over the layers; products only */
     double row_layers, flops;               /* of all evaluations, nothing shared */
     double shared; /* share of the edited chains' row-layers that is left out: assumed, or measured */
@@ -31,7 +30,10 @@ struct plan {
     const struct search_setup *setup;
     uint32_t first;
     struct cola_engine_needs needs;
-    uint32_t n_threads; /* of a worker */
+    struct cola_engine_demand most; /* the request that needs most memory */
+    uint64_t program_bytes;         /* of --memory, not the engine's */
+    uint64_t least_mib;             /* the smallest --memory */
+    uint32_t n_threads;             /* of a worker */
     struct plan_work work;
     struct plan_measured measured;
     /* What follows from both; 0 where nothing was measured */

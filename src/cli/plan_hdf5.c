@@ -8,6 +8,8 @@
 
 #include "cli/commands.h"
 #include "cli/plan.h"
+#include "cola/demand.h"
+#include "cola/machine.h"
 #include "cola/threads.h"
 
 static const struct cola_option own_option[] = {
@@ -51,6 +53,23 @@ static uint32_t credit_of(uint32_t max_requests)
     return max_requests + 1 + max_requests / 8;
 }
 
+/* What a worker checks when it starts, by the same computation. Without --memory nothing is checked here:
+ * this machine may not be the workers'. */
+static enum cola_status find_memory(struct plan *p, const struct cola_tasks *tasks,
+                                    const struct cola_model *model, uint32_t n)
+{
+    struct cola_engine_options engine = p->setup->worker.engine;
+    enum { MIB = 1 << 20 };
+    cola_demand_find(tasks, p->first, n, &p->most);
+    COLA_TRY(cola_demand_layers(&p->setup->search, cola_model_config(model)->n_layers, &p->most));
+    engine.demand = p->most;
+    COLA_TRY(cola_engine_estimate(model, &engine, &p->needs));
+    p->n_threads = engine.n_threads ? engine.n_threads : cola_threads_cores();
+    p->program_bytes = cola_machine_program_bytes(p->n_threads);
+    p->least_mib = (p->program_bytes + p->needs.least_bytes + MIB - 1) / MIB;
+    return COLA_OK;
+}
+
 /* Fewer tell little of what chains of a sample share: the assumption stays. */
 enum { ENOUGH_EDITED = 20 };
 
@@ -80,8 +99,7 @@ static enum cola_status plan_with(const struct cola_options *o, const struct sea
     uint32_t n;
     double seconds = cola_options_real(o, "measure");
     COLA_TRY(cola_search_rows(s, cola_tasks_info(tasks)->n_samples, &p.first, &n));
-    COLA_TRY(cola_engine_estimate(model, &s->worker.engine, &p.needs));
-    p.n_threads = s->worker.engine.n_threads ? s->worker.engine.n_threads : cola_threads_cores();
+    COLA_TRY(find_memory(&p, tasks, model, n));
     cola_plan_work(tasks, model, s, p.first, n, &p.work);
     if (seconds > 0) COLA_TRY(cola_plan_measure(tasks, model, s, p.first, n, seconds, &p.measured));
     conclude(&p);

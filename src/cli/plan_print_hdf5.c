@@ -30,15 +30,20 @@ static void print_work(const struct plan *p)
 
 static void print_memory(const struct plan *p)
 {
-    char weights[32], batch[32], least[32], flight[32];
-    double state = (double)p->needs.state_row_bytes * p->work.most_rows;
+    char program[32], weights[32], batch[32], least[32], request[32];
+    const struct cola_engine_needs *needs = &p->needs;
     printf("memory of a worker\n");
+    printf("  %-26s %s at most (64 MiB and 1 MiB a thread)\n", "program, libraries",
+           cola_memory_text(p->program_bytes, program));
     printf("  %-26s %s (a node's workers share one copy)\n", "weights, packed",
-           cola_memory_text(p->needs.weight_bytes, weights));
-    printf("  %-26s %s; %s at least\n", "a batch", cola_memory_text(p->needs.batch_bytes, batch),
-           cola_memory_text(p->needs.least_batch_bytes, least));
-    printf("  %-26s %s each, of the longest sample's rows; shared states take what --memory leaves\n",
-           "requests, states", cola_memory_text((uint64_t)state, flight));
+           cola_memory_text(needs->weight_bytes, weights));
+    printf("  %-26s %s; %s at least\n", "a batch", cola_memory_text(needs->batch_bytes, batch),
+           cola_memory_text(needs->least_batch_bytes, least));
+    printf("  %-26s %s: sample %u, %u rows, chains of up to %u layers; shared states take what is left\n",
+           "the largest request", cola_memory_text(needs->request_bytes, request), p->most.sample,
+           p->most.n_rows, p->most.n_layers);
+    printf("  %-26s --memory %llu (MiB); with less the search is refused, with more it is faster\n",
+           "at least", (unsigned long long)p->least_mib);
 }
 
 static void print_time(const struct plan *p)
@@ -98,18 +103,21 @@ enum cola_status cola_plan_json(const struct plan *p)
 {
     const struct plan_work *w = &p->work;
     json_t *page = json_pack(
-        "{s:{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b}, s:{s:I, s:I, s:I, s:f}, s:o, "
+        "{s:{s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:b}, s:{s:I, s:I, s:I, s:I, s:I, "
+        "s:i, s:i, s:i, s:I}, s:o, "
         "s:{s:f, s:i, s:f, s:f, s:o, s:f}, s:{s:f, s:f}}",
         "work", "first", (int)p->first, "n_samples", (int)w->n_samples, "simulations", (int)w->simulations,
         "n_layers", (int)w->n_layers, "evaluations_at_most", w->evaluations, "rows", w->rows, "head_rows",
         w->head_rows, "row_layer_flops", w->row_layer_flops, "head_row_flops", w->head_row_flops,
         "row_layers", w->row_layers, "flops", w->flops, "shared", w->shared, "shared_is_measured",
-        w->shared_is_measured, "worker_memory", "weight_bytes", (json_int_t)p->needs.weight_bytes,
-        "batch_bytes", (json_int_t)p->needs.batch_bytes, "least_batch_bytes",
-        (json_int_t)p->needs.least_batch_bytes, "request_bytes",
-        (double)p->needs.state_row_bytes * w->most_rows, "time", json_time(p), "workers", "requests_at_most",
-        p->in_flight, "credit", (int)p->credit, "kept_full", p->full_workers, "most", p->most_workers,
-        "one_master", p->master_workers > 0 ? json_real(p->master_workers) : json_null(), "assumed_master_us",
+        w->shared_is_measured, "worker_memory", "program_bytes", (json_int_t)p->program_bytes, "weight_bytes",
+        (json_int_t)p->needs.weight_bytes, "batch_bytes", (json_int_t)p->needs.batch_bytes,
+        "least_batch_bytes", (json_int_t)p->needs.least_batch_bytes, "request_bytes",
+        (json_int_t)p->needs.request_bytes, "longest_sample", (int)p->most.sample, "longest_rows",
+        (int)p->most.n_rows, "longest_chain", (int)p->most.n_layers, "least_memory_mib",
+        (json_int_t)p->least_mib, "time", json_time(p), "workers", "requests_at_most", p->in_flight, "credit",
+        (int)p->credit, "kept_full", p->full_workers, "most", p->most_workers, "one_master",
+        p->master_workers > 0 ? json_real(p->master_workers) : json_null(), "assumed_master_us",
         PLAN_MASTER_US, "disk", "journal_bytes", w->journal_bytes, "run_bytes", w->run_bytes);
     if (!page) return cola_fail(COLA_ERR_MEMORY, "plan: out of memory for JSON");
     int failed = json_dumpf(page, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));

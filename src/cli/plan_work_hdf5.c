@@ -85,7 +85,6 @@ void cola_plan_work(const struct cola_tasks *tasks, const struct cola_model *mod
         struct rows r = rows_of(s);
         w.rows += r.layers / n;
         w.head_rows += r.head / n;
-        if (r.layers > w.most_rows) w.most_rows = (uint32_t)r.layers;
         w.journal_bytes += each * journal_bytes(s, w.n_layers);
         w.run_bytes += each * run_bytes(s, w.n_layers);
     }

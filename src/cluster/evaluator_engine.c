@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cola/demand.h"
 #include "cluster/evaluator.h"
 #include "cola/memory.h"
 
@@ -92,8 +93,10 @@ static enum cola_status load(struct with_engine *w, const struct cola_comm *comm
     engine.sharing = (struct cola_weight_sharing){
         .key = o->own_weights ? 0 : start->sharing_key, .rank = comm->node_rank, .n_ranks = comm->node_ranks};
     COLA_TRY(cola_model_open(o->model_dir, &w->model));
-    COLA_TRY(cola_engine_create(w->model, &engine, &w->engine));
     w->base.n_layers = cola_model_config(w->model)->n_layers;
+    engine.demand = start->most;
+    COLA_TRY(cola_demand_layers(&o->search, w->base.n_layers, &engine.demand));
+    COLA_TRY(cola_engine_create(w->model, &engine, &w->engine));
     if (o->observe) o->observe(o->observe_user, w->engine, false);
     return describe(w, comm, engine.n_threads, hello);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "cola/demand.h"
 #include "cluster/master.h"
 #include "cola/clock.h"
 #include "cola/judge.h"
@@ -200,6 +201,7 @@ enum cola_status cola_handshake(struct cola_master *m)
     struct cola_message start = {.kind = COLA_MESSAGE_START};
     start.start.n_samples = cola_tasks_info(m->options->tasks)->n_samples;
     draw_key(&start.start.sharing_key);
+    cola_demand_find(m->options->tasks, m->options->first_sample, m->options->n_samples, &start.start.most);
     cola_report_line(m, "loading the model on %u worker%s", m->n_workers, m->n_workers == 1 ? "" : "s");
     for (uint32_t i = 1; i <= m->n_workers; i++) COLA_TRY(cola_dispatch_message(m, i, &start));
     COLA_TRY(wait_for_hellos(m));

@@ -68,40 +68,6 @@ static enum cola_status check_request(const struct cola_engine *e, const struct 
     return COLA_OK;
 }
 
-static uint32_t positions_of(const struct job *job)
-{
-    const struct cola_sample *sample = job->sample;
-    uint32_t n_answer = sample->rule == COLA_SCORE_GENERATE ? sample->max_new_tokens : 1;
-    return job->n_rows + n_answer - 1; /* continuations lie beside each other: their rows are enough */
-}
-
-/* What is held besides a request's own rows and keys while nothing else is in flight. */
-static uint64_t fixed_bytes(const struct cola_engine *e, uint32_t n_rows, uint32_t n_positions)
-{
-    uint32_t n_batch = n_rows > e->max_rows ? n_rows : e->max_rows;
-    return e->weights.n_bytes + cola_scratch_bytes(e, n_batch) + cola_rope_growth(e, n_positions) +
-           (uint64_t)e->n_positions * e->config->head_size * sizeof(float);
-}
-
-/* A request that could never begin, even alone, is refused now. */
-static enum cola_status check_memory(const struct cola_engine *e, const struct job *job)
-{
-    enum { MIB = 1 << 20 };
-    char own[32], all[32], limit[32];
-    uint64_t n_bytes = (uint64_t)job->n_rows * e->config->n_hidden * sizeof(float);
-    if (job->sample->rule == COLA_SCORE_GENERATE)
-        n_bytes += job->n_layers * cola_keys_bytes(e, job->n_rows) + cola_generate_tail_bytes(e, job);
-    uint64_t needed = fixed_bytes(e, job->n_rows, positions_of(job)) + n_bytes;
-    if (needed <= e->memory.limit_bytes) return COLA_OK;
-    return cola_fail(
-        COLA_ERR_MEMORY,
-        "a chain of %u layers over %u rows needs %s for itself, %s with weights and its batch, of "
-        "the %s that the engine may take: --memory must be %llu MiB larger",
-        job->n_layers, job->n_rows, cola_memory_text(n_bytes, own), cola_memory_text(needed, all),
-        cola_memory_text(e->memory.limit_bytes, limit),
-        (unsigned long long)((needed - e->memory.limit_bytes + MIB - 1) / MIB));
-}
-
 /* --- in ----------------------------------------------------------------------------------------------- */
 
 enum cola_status cola_engine_submit(struct cola_engine *e, const struct cola_request *request)
@@ -117,7 +83,8 @@ enum cola_status cola_engine_submit(struct cola_engine *e, const struct cola_req
                       .n_rows = n_rows,
                       .submitted_s = cola_clock_s(),
                       .used = true};
-    COLA_TRY(check_memory(e, &job));
+    struct cola_engine_demand demand = cola_engine_demand(job.sample, job.n_layers);
+    COLA_TRY(cola_need_check(e, &demand)); /* one that could never begin, even alone */
     COLA_TRY(cola_alloc((void **)&job.chain, job.n_layers, sizeof *job.chain, "chain"));
     enum cola_status status = cola_alloc((void **)&job.row, n_rows, sizeof *job.row, "rows");
     if (status != COLA_OK) {
@@ -146,7 +113,8 @@ static bool promise(struct cola_engine *e, struct job *job)
 {
     if (job->sample->rule != COLA_SCORE_GENERATE) return true;
     uint64_t n_bytes = (job->n_layers - job->at) * cola_keys_bytes(e, job->sample->n_prompt_tokens);
-    if (!cola_memory_make_room(e, n_bytes + cola_generate_tail_bytes(e, job))) return false;
+    uint64_t tail_bytes = cola_generate_tail_bytes(e, job->n_layers, job->sample->max_new_tokens);
+    if (!cola_memory_make_room(e, n_bytes + tail_bytes)) return false;
     job->promised_bytes = n_bytes;
     e->memory.promised_bytes += n_bytes;
     return true;
@@ -163,12 +131,14 @@ static void withdraw(struct cola_engine *e, struct job *job, uint32_t n_rows)
 /* Batch buffers and rotary table for the job's length. */
 static enum cola_status cover_length(struct cola_engine *e, const struct job *job, bool *covered)
 {
+    struct cola_engine_demand demand = cola_engine_demand(job->sample, job->n_layers);
+    uint32_t n_positions = cola_need_positions(&demand);
     uint64_t held = cola_scratch_bytes(e, e->scratch.n_rows), wanted = cola_scratch_bytes(e, job->n_rows);
-    uint64_t n_bytes = cola_rope_growth(e, positions_of(job)) + (wanted > held ? wanted - held : 0);
+    uint64_t n_bytes = cola_rope_growth(e, n_positions) + (wanted > held ? wanted - held : 0);
     *covered = cola_memory_make_room(e, n_bytes);
     if (!*covered) return COLA_OK;
     COLA_TRY(cola_scratch_cover(e, job->n_rows, 1));
-    return cola_rope_cover(e, positions_of(job));
+    return cola_rope_cover(e, n_positions);
 }
 
 /* Rows, shared prefix, promise; *begun false: memory does not allow it now, the job is as before. */
@@ -205,10 +175,11 @@ static struct job *oldest_waiting(struct cola_engine *e)
     return oldest;
 }
 
-/* Buffers that longer or more requests left behind. */
+/* What longer or more requests left behind, so that what a request needs alone does not depend on them. */
 static enum cola_status give_back_buffers(struct cola_engine *e)
 {
     cola_arena_release(e);
+    cola_rope_release(e);
     return cola_scratch_shrink(e);
 }
 

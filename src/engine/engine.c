@@ -1,6 +1,7 @@
 /* engine.c - the life of an engine: create, step by step, what it tells about itself. Requests come in
  * through admit.c; a step moves the jobs that wait for one layer (plan.c) one layer on (layer.c), or through
  * the head (score.c). Which rows go together changes no bit. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,12 +18,19 @@ static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_b
                                             : o->machine_memory_bytes;
 }
 
-/* The weights must fit; batches take at most a quarter of what is left, down to COLA_LEAST_ROWS rows. */
-static enum cola_status bound_memory(struct cola_engine *e, const struct cola_engine_options *options)
+static uint32_t halved(uint32_t n_rows)
 {
-    char all[32], weights[32], batch[32];
+    return n_rows / 2 > COLA_LEAST_ROWS ? n_rows / 2 : COLA_LEAST_ROWS;
+}
+
+/* The weights must fit; batches take at most a quarter of what is left, and less where the largest request
+ * needs the room, down to COLA_LEAST_ROWS rows. */
+enum cola_status cola_engine_bound(struct cola_engine *e, const struct cola_engine_options *options)
+{
+    char all[32], weights[32], batch[32], text[512];
     uint64_t weight_bytes = cola_weights_bytes(e), least = cola_scratch_bytes(e, COLA_LEAST_ROWS);
     uint64_t limit = own_limit(options, weight_bytes);
+    const struct cola_engine_demand *demand = &options->demand;
     e->memory.limit_bytes = limit ? limit : UINT64_MAX;
     if (!limit) return COLA_OK;
     if (limit < weight_bytes + least)
@@ -32,8 +40,15 @@ static enum cola_status bound_memory(struct cola_engine *e, const struct cola_en
                          cola_memory_text(limit, all), cola_memory_text(weight_bytes, weights),
                          cola_memory_text(least, batch));
     while (e->max_rows > COLA_LEAST_ROWS && cola_scratch_bytes(e, e->max_rows) > (limit - weight_bytes) / 4)
-        e->max_rows = e->max_rows / 2 > COLA_LEAST_ROWS ? e->max_rows / 2 : COLA_LEAST_ROWS;
-    return COLA_OK;
+        e->max_rows = halved(e->max_rows);
+    if (!demand->n_rows) return COLA_OK;
+    while (e->max_rows > COLA_LEAST_ROWS && cola_need_alone(e, demand, e->max_rows) > limit)
+        e->max_rows = halved(e->max_rows);
+    if (cola_need_check(e, demand) == COLA_OK) return COLA_OK;
+    snprintf(text, sizeof text, "%s", cola_error_text());
+    return cola_fail(COLA_ERR_MEMORY,
+                     "sample %u, the longest, cannot be evaluated: %s, or that sample left out",
+                     demand->sample, text);
 }
 
 enum cola_status cola_engine_open(const struct cola_model *model, const struct cola_engine_options *options,
@@ -67,7 +82,7 @@ enum cola_status cola_engine_create(const struct cola_model *model, const struct
     struct cola_engine *e;
     enum cola_status status = COLA_OK;
     COLA_TRY(cola_engine_open(model, options, &e));
-    COLA_TRY_DONE(bound_memory(e, options));
+    COLA_TRY_DONE(cola_engine_bound(e, options));
     COLA_TRY_DONE(cola_alloc((void **)&e->job, e->max_requests, sizeof *e->job, "jobs"));
     COLA_TRY_DONE(cola_alloc((void **)&e->batch, e->max_requests, sizeof *e->batch, "jobs"));
     COLA_TRY_DONE(
@@ -92,7 +107,7 @@ void cola_engine_destroy(struct cola_engine *e)
         cola_weights_release(e);
         cola_scratch_release(e);
         cola_arena_release(e);
-        cola_memory_release(e, e->rope, (size_t)e->n_positions * e->config->head_size);
+        cola_rope_release(e);
         cola_memory_give_back(e);
         e->backend->close(e->device);
     }

@@ -22,9 +22,10 @@ static uint32_t tail_room(const struct job *job)
     return job->sample->max_new_tokens - 1;
 }
 
-uint64_t cola_generate_tail_bytes(const struct cola_engine *e, const struct job *job)
+uint64_t cola_generate_tail_bytes(const struct cola_engine *e, uint32_t n_layers, uint32_t n_answer_tokens)
 {
-    return tail_room(job) ? (uint64_t)job->n_layers * tail_floats(e, tail_room(job)) * sizeof(float) : 0;
+    uint32_t room = n_answer_tokens - 1;
+    return room ? (uint64_t)n_layers * tail_floats(e, room) * sizeof(float) : 0;
 }
 
 enum cola_status cola_generate_begin(struct job *job)

@@ -49,10 +49,21 @@ static uint32_t rounded_up(uint32_t n_positions)
     return (n_positions + STEP - 1) / STEP * STEP;
 }
 
+uint64_t cola_rope_bytes(const struct cola_engine *e, uint32_t n_positions)
+{
+    return (uint64_t)rounded_up(n_positions) * e->config->head_size * sizeof(float);
+}
+
 uint64_t cola_rope_growth(const struct cola_engine *e, uint32_t n_positions)
 {
-    bool grows = n_positions > e->n_positions;
-    return grows ? (uint64_t)rounded_up(n_positions) * e->config->head_size * sizeof(float) : 0;
+    return n_positions > e->n_positions ? cola_rope_bytes(e, n_positions) : 0;
+}
+
+void cola_rope_release(struct cola_engine *e)
+{
+    cola_memory_release(e, e->rope, (size_t)e->n_positions * e->config->head_size);
+    e->rope = NULL;
+    e->n_positions = 0;
 }
 
 enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions)
@@ -66,7 +77,7 @@ enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions)
     cola_rope_table(e->config, 0, n, host);
     COLA_TRY_DONE(cola_memory_allocate(e, n_floats, "rotary table", &device));
     COLA_TRY_DONE(e->backend->upload(e->device, host, n_floats, device));
-    cola_memory_release(e, e->rope, (size_t)e->n_positions * e->config->head_size);
+    cola_rope_release(e);
     e->rope = device;
     device = NULL;
     e->n_positions = n;

@@ -7,6 +7,7 @@
  *   sequence.c  a sample as packed rows           arena.c     hidden rows of all jobs
  *   prefix.c    states that chains share          keys.c      stored keys, shared and counted
  *   memory.c    the bound on all of it            rope.c      the rotary table
+ *   need.c      what a request needs alone        estimate.c  what create would allocate
  *   weights.c   the model on the device           phases.c    where the time goes
  */
 #ifndef COLA_ENGINE_STATE_H
@@ -135,6 +136,19 @@ struct cola_engine {
 enum cola_status cola_engine_open(const struct cola_model *model, const struct cola_engine_options *options,
                                   struct cola_engine **out);
 
+/* need.c: bytes of a request itself; with all that is held while nothing else is in flight, batches of
+ * max_rows rows among it. A function of the model, back end and arguments alone: never of what came before.
+ */
+uint64_t cola_need_own(const struct cola_engine *e, const struct cola_engine_demand *demand);
+uint64_t cola_need_alone(const struct cola_engine *e, const struct cola_engine_demand *demand,
+                         uint32_t max_rows);
+uint32_t cola_need_positions(const struct cola_engine_demand *demand);
+/* COLA_ERR_MEMORY with the arithmetic where that is more than the limit. */
+enum cola_status cola_need_check(const struct cola_engine *e, const struct cola_engine_demand *demand);
+
+/* engine.c: the limit of options, then the rows of a batch that fit in it beside weights and demand. */
+enum cola_status cola_engine_bound(struct cola_engine *e, const struct cola_engine_options *options);
+
 /* admit.c: begins submitted requests, oldest first, as far as memory allows. COLA_ERR_MEMORY: not even one
  * fits, though nothing else is in flight. */
 enum cola_status cola_admit(struct cola_engine *e);
@@ -156,7 +170,10 @@ uint64_t cola_weights_bytes(const struct cola_engine *e);
 enum cola_status cola_weights_load(struct cola_engine *e);
 void cola_weights_release(struct cola_engine *e);
 
-/* rope.c: makes e->rope cover positions 0 .. n_positions-1; bytes that this would allocate. */
+/* rope.c: makes e->rope cover positions 0 .. n_positions-1; bytes that this would allocate; of a table made
+ * for as many. */
+uint64_t cola_rope_bytes(const struct cola_engine *e, uint32_t n_positions);
+void cola_rope_release(struct cola_engine *e);
 uint64_t cola_rope_growth(const struct cola_engine *e, uint32_t n_positions);
 enum cola_status cola_rope_cover(struct cola_engine *e, uint32_t n_positions);
 /* Host table of positions first .. first+n-1, [n, d]: d/2 cosines then d/2 sines. docs/numerics.md, "Rotary
@@ -203,7 +220,7 @@ enum cola_status cola_score_finish(struct cola_engine *e, struct job *job, struc
 /* generate.c: a job's host tables; then device room for the keys of what it will generate, and its bytes. */
 enum cola_status cola_generate_begin(struct job *job);
 enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job);
-uint64_t cola_generate_tail_bytes(const struct cola_engine *e, const struct job *job);
+uint64_t cola_generate_tail_bytes(const struct cola_engine *e, uint32_t n_layers, uint32_t n_answer_tokens);
 void cola_generate_end(struct cola_engine *e, struct job *job);
 /* Stores the keys and values of a batch's rows first .. first+job->n_rows-1, made for chain position job->at.
  */

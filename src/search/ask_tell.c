@@ -179,6 +179,22 @@ uint32_t cola_search_most_simulations(const struct cola_search_options *options,
     return all < options->n_simulations ? all : options->n_simulations;
 }
 
+/* drllm-code knows no bound but that of all chains; the others keep to their space, which a policy may set.
+ */
+enum cola_status cola_search_most_layers(const struct cola_search_options *options, uint32_t n_model_layers,
+                                         uint32_t *out)
+{
+    struct cola_search_options alone = *options;
+    struct cola_search *search;
+    alone.speculate = 1;
+    COLA_TRY(cola_search_create(&alone, n_model_layers, 0, &search));
+    bool unbounded = search->policy == &cola_policy_drllm_code;
+    *out = unbounded ? COLA_CHAIN_MAX(n_model_layers) : search->space.max_layers;
+    if (*out < n_model_layers) *out = n_model_layers; /* the base chain */
+    cola_search_destroy(search);
+    return COLA_OK;
+}
+
 uint64_t cola_search_bytes(const struct cola_search *search)
 {
     size_t private = search->private && search->policy->bytes ? search->policy->bytes(search) : 0;

@@ -56,6 +56,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "recording": "record",
     "comm": "cluster",
     "cluster": "cluster",
+    "demand": "cluster",
     "synthetic": "cluster",
 }
 
