@@ -165,12 +165,14 @@ static enum cola_status begin(struct cola_engine *e, struct job *job, bool *begu
     return COLA_OK;
 }
 
+/* The oldest that does not wait for a state of another. */
 static struct job *oldest_waiting(struct cola_engine *e)
 {
     struct job *oldest = NULL;
     for (uint32_t i = 0; i < e->max_requests; i++) {
         struct job *job = &e->job[i];
-        if (job->used && !job->begun && (!oldest || job->number < oldest->number)) oldest = job;
+        if (!job->used || job->begun || (oldest && job->number > oldest->number)) continue;
+        if (!cola_follow_waits(e, job)) oldest = job;
     }
     return oldest;
 }
@@ -185,8 +187,7 @@ static enum cola_status give_back_buffers(struct cola_engine *e)
 
 enum cola_status cola_admit(struct cola_engine *e)
 {
-    while (e->n_begun < e->n_pending) {
-        struct job *next = oldest_waiting(e);
+    for (struct job *next; e->n_begun < e->n_pending && (next = oldest_waiting(e));) {
         bool begun;
         COLA_TRY(begin(e, next, &begun));
         if (!begun && e->n_begun > 0) return COLA_OK;

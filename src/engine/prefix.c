@@ -70,7 +70,7 @@ static bool make_room(struct cola_engine *e, struct cola_prefix_tree *tree)
 
 /* --- tries -------------------------------------------------------------------------------------------- */
 
-static struct cola_prefix_tree *find_tree(struct cola_prefixes *p, uint32_t sample)
+static struct cola_prefix_tree *find_tree(const struct cola_prefixes *p, uint32_t sample)
 {
     for (size_t i = 0; i < p->n_trees; i++)
         if (p->tree[i].sample == sample) return &p->tree[i];
@@ -148,6 +148,11 @@ static enum cola_status reach(struct cola_engine *e, struct cola_prefix_tree *tr
 
 /* --- taking and storing ------------------------------------------------------------------------------- */
 
+static bool generates(const struct job *job)
+{
+    return job->sample->rule == COLA_SCORE_GENERATE;
+}
+
 /* The deepest state of a chain that can be used: *at layers deep; 0: none. A generating job needs the keys of
  * all positions before, so a gap ends its way. */
 static uint32_t find_state(const struct cola_prefix_tree *tree, const struct job *job, uint32_t *at)
@@ -156,7 +161,7 @@ static uint32_t find_state(const struct cola_prefix_tree *tree, const struct job
     *at = 0;
     for (uint32_t depth = 0; depth + tree->stride <= job->n_layers; depth += tree->stride) {
         node = find_child(tree, node, job->chain + depth);
-        if (!node || (job->token && !tree->node[node].hidden)) break;
+        if (!node || (generates(job) && !tree->node[node].hidden)) break;
         if (!tree->node[node].hidden) continue;
         best = node;
         *at = depth + tree->stride;
@@ -175,6 +180,15 @@ static void pass_states(struct cola_engine *e, struct cola_prefix_tree *tree, st
         for (uint32_t i = 0; job->token && i < tree->stride; i++)
             job->keys[depth + i] = cola_keys_hold(tree->node[node].keys[i]);
     }
+}
+
+uint32_t cola_prefix_depth(const struct cola_engine *e, const struct job *job, uint32_t *stride)
+{
+    const struct cola_prefix_tree *tree = find_tree(&e->prefixes, job->sample->index);
+    uint32_t at = 0;
+    *stride = tree ? tree->stride : 1;
+    if (tree) find_state(tree, job, &at);
+    return at;
 }
 
 enum cola_status cola_prefix_take(struct cola_engine *e, struct job *job, bool *found)

@@ -49,6 +49,10 @@ struct job;
  * and job->at. *found: false if there is none, and the job begins with its embeddings. */
 enum cola_status cola_prefix_take(struct cola_engine *e, struct job *job, bool *found);
 
+/* Layers of the job's chain that stored states cover; *stride: of its sample's trie, 1 where there is none.
+ */
+uint32_t cola_prefix_depth(const struct cola_engine *e, const struct job *job, uint32_t *stride);
+
 /* Stores the job's rows if job->at is a multiple of the stride and they are all complete. */
 enum cola_status cola_prefix_store(struct cola_engine *e, const struct job *job);
 

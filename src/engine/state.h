@@ -7,6 +7,7 @@
  *   sequence.c  a sample as packed rows           arena.c     hidden rows of all jobs
  *   prefix.c    states that chains share          keys.c      stored keys, shared and counted
  *   memory.c    the bound on all of it            rope.c      the rotary table
+ *   follow.c    requests that wait for others' states
  *   need.c      what a request needs alone        estimate.c  what create would allocate
  *   weights.c   the model on the device           phases.c    where the time goes
  */
@@ -23,6 +24,12 @@
 #include "engine/keys.h"
 #include "engine/memory.h"
 #include "engine/prefix.h"
+
+/* An older job whose states a request waits for (follow.c). depth 0: none. */
+struct leader {
+    uint32_t slot, depth; /* in e->job; layers deep */
+    uint64_t number;
+};
 
 /* One request in flight. A pass takes its rows through the whole chain, then to the head. The first pass has
  * the packed sequence: the prompt, then of each continuation all tokens but the last (nothing attends to that
@@ -45,7 +52,8 @@ struct job {
     double submitted_s;
     uint32_t layers_executed;
     uint64_t row_layers;
-    bool used, begun; /* begun: has its rows; before that it waits for memory */
+    struct leader leader;
+    bool used, begun; /* begun: has its rows; before that it waits for memory, or for its leader */
 };
 
 struct expert_weights {
@@ -153,6 +161,9 @@ enum cola_status cola_engine_bound(struct cola_engine *e, const struct cola_engi
  * fits, though nothing else is in flight. */
 enum cola_status cola_admit(struct cola_engine *e);
 void cola_admit_release(struct cola_engine *e, struct job *job); /* the job is over */
+
+/* follow.c: whether the job, not begun, should wait for an older one's states. */
+bool cola_follow_waits(const struct cola_engine *e, struct job *job);
 
 /* arena.c: rows for a job (false: no memory), and all of them but the first n_kept back. */
 enum cola_status cola_arena_take(struct cola_engine *e, struct job *job, bool *taken);
