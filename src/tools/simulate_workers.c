@@ -33,7 +33,7 @@ static const struct cola_option table[] = {
      "landscape synthetic: share of the samples with a planted chain"},
     {"right", COLA_OPTION_REAL, "P", "0.3", 0, 1, NULL,
      "landscape layers: share of the chains that are right"},
-    {"alike", COLA_OPTION_REAL, "A", "0.6", 0, 1, NULL,
+    {"alike", COLA_OPTION_REAL, "A", "0.9", 0, 1, NULL,
      "landscape layers: how much of a chain's reward its layers tell; 0: nothing"},
     {"latency-ms", COLA_OPTION_REAL, "MS", "40", 1e-3, 1e9, NULL, "mean time of an evaluation"},
     {"latency-spread", COLA_OPTION_REAL, "S", "0.3", 0, 10, NULL,

@@ -24,6 +24,15 @@ launcher() { # launcher RANKS: the words before `cola`; 0: none
     fi
 }
 
+# search_seconds EVENTS: of a file of `cola search --events`: from the workers' being ready to the last sample's end
+search_seconds() {
+    local time='s/.*"time": *"\([^"]*\)".*/\1/p'
+    {
+        grep '"event": *"start"' "$1" | head -n 1
+        grep '"event": *"sample"' "$1" | tail -n 1
+    } | sed -n "$time" | date -f - +%s.%N | awk 'NR == 1 { began = $1 } NR == 2 { printf "%.3f", $1 - began }'
+}
+
 die() {
     echo "FAILED: $*" >&2
     exit 1

@@ -22,15 +22,6 @@ replay() { # replay NAME OPTIONS...
         --in-flight 1 --simulations 150 --out "$work/$name.h5" --events "$work/$name.events" --quiet "$@"
 }
 
-# seconds NAME: from the workers' being ready to the end of the sample's search
-seconds() {
-    local event
-    for event in start sample; do
-        date +%s.%N -d "$(sed -n "s/.*\"time\": *\"\([^\"]*\)\".*\"event\": *\"$event\".*/\1/p
-                                  s/.*\"event\": *\"$event\".*\"time\": *\"\([^\"]*\)\".*/\1/p" "$work/$1.events")"
-    done | awk 'NR == 1 { began = $1 } NR == 2 { printf "%.3f", $1 - began }'
-}
-
 for ((try = 1; ; try++)); do
     replay one --speculate 1
     replay eight --speculate 8
@@ -38,7 +29,7 @@ for ((try = 1; ; try++)); do
     got=$("$cola" show "$work/eight.h5" --digest)
     [[ $got == "$want" ]] || die "with --speculate 8 the digest is $got, without $want"
     grep -q '"n_chains": *150\b' "$work/eight.events" || die "not the 150 chains of the recorded tree"
-    one=$(seconds one) eight=$(seconds eight)
+    one=$(search_seconds "$work/one.events") eight=$(search_seconds "$work/eight.events")
     ratio=$(awk -v a="$one" -v b="$eight" 'BEGIN { printf "%.2f", a / b }')
     echo "150 simulations against 8 workers of 10 ms: $one s, with --speculate 8 $eight s: $ratio times as fast; $want"
     if awk -v r="$ratio" -v l="$least" 'BEGIN { exit !(r >= l) }'; then break; fi
