@@ -20,6 +20,8 @@ enum { COLA_CHUNK = 16 };
 struct cola_tile {
     const float *block; /* made by pack_rows, or for pairs by pack_pairs (tile.h) */
     const void *panel;  /* the first one; aligned to its row, 32 bytes or more */
+    const char *ahead;  /* weights of a later tile, to be brought nearer: so many lines of 64 bytes a chunk */
+    uint32_t n_ahead;
     uint32_t n_rows, n_in, n_cols;
     bool add;
     float *out;

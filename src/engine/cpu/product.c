@@ -110,16 +110,27 @@ static void pack_block(void *context, uint32_t block, uint32_t thread)
 }
 
 /* Panels first .. end - 1 of one product, and blocks from .. to - 1. A panel stays in the second-level cache
- * while all blocks pass over it; one block takes all panels in a row. */
+ * while all blocks pass over it, each bringing a part of the panel that this thread will most likely have
+ * next into that cache; one block takes all panels in a row. Matrices that follow each other in a layer lie
+ * so in memory, so behind a matrix's last panel the next one's first is found. */
 static void multiply_panels(const struct work *w, const struct cola_product *product, uint32_t first,
                             uint32_t end, uint32_t from, uint32_t to)
 {
     const struct cola_panels *panels = &product->matrix->panels;
-    uint32_t n_out = panels->n_out, step = to - from == 1 ? end - first : 1;
+    enum { MOST_BLOCKS_AHEAD = 16 };
+    const size_t panel_bytes = cola_panel_bytes(panels), n_lines = panel_bytes / 64;
+    uint32_t n_out = panels->n_out, n_blocks = to - from, step = n_blocks == 1 ? end - first : 1;
+    uint32_t n_chunks = (uint32_t)row_words(w->device, w->n_in) / COLA_CHUNK;
+    uint32_t n_ahead = 0; /* many blocks: the first one's wait for its panel is little of all */
+    if (n_blocks > 1 && n_blocks <= MOST_BLOCKS_AHEAD)
+        n_ahead = cola_ceil_div((uint32_t)n_lines, n_blocks * n_chunks);
     for (uint32_t panel = first; panel < end; panel += step) {
         uint32_t column = panel * panels->width;
-        struct cola_tile tile = {.panel =
-                                     (const char *)product->matrix->room + panel * cola_panel_bytes(panels),
+        const char *at = (const char *)product->matrix->room + panel * panel_bytes;
+        uint32_t skipped = panel + 1 < end ? 0 : (w->device->n_threads - 1) * w->panels_per_task;
+        struct cola_tile tile = {.panel = at,
+                                 .ahead = at + (1 + skipped) * panel_bytes,
+                                 .n_ahead = n_ahead,
                                  .n_in = w->n_in,
                                  .n_cols = cola_least(n_out - column, step * panels->width),
                                  .add = w->add,
@@ -130,6 +141,7 @@ static void multiply_panels(const struct work *w, const struct cola_product *pro
             tile.block = w->device->packed_rows + row * row_words(w->device, w->n_in);
             tile.out = product->out + (size_t)row * n_out + column;
             w->device->kernels->tile[panels->format](&tile);
+            tile.ahead += (size_t)n_ahead * n_chunks * 64;
         }
     }
 }

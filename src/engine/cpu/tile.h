@@ -126,10 +126,13 @@ TILE void sum_tile(const enum cola_panel_format format, const int rows, const in
     const uint32_t depth = TILE_DEPTH(format, t->n_in), flags = flush ? _mm_getcsr() : 0;
     const size_t step = TILE_STEP(format), next_panel = step * depth;
     const float *block = t->block;
+    const char *ahead = t->ahead;
     uint32_t k = 0;
     if (flush) _mm_setcsr(flags | FLUSH), hold_sums(rows * panels, low, high);
-    for (; k + COLA_CHUNK <= depth; k += COLA_CHUNK, panel += COLA_CHUNK * step, block += rows * COLA_CHUNK)
+    for (; k + COLA_CHUNK <= depth; k += COLA_CHUNK, panel += COLA_CHUNK * step, block += rows * COLA_CHUNK) {
+        for (uint32_t i = 0; i < t->n_ahead; i++, ahead += TILE_LINE) __builtin_prefetch(ahead, 0, 2);
         add_chunk(format, rows, panels, COLA_CHUNK, block, panel, next_panel, low, high);
+    }
     for (; k < depth; k++, panel += step, block++)
         add_chunk(format, rows, panels, 1, block, panel, next_panel, low, high);
     if (flush) hold_sums(rows * panels, low, high), _mm_setcsr(flags);
