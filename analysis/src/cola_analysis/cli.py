@@ -1,4 +1,5 @@
-"""The command `cola-findings`: files in, table and conclusion on stdout, one figure as PNG.
+"""The command `cola-findings`: files in, table and conclusion on stdout, all tables and figures into a
+directory.
 
 Exit status: 0 done, 1 a file that cannot be used or two that do not belong together, 2 wrong usage.
 """
@@ -11,12 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from cola_analysis import __version__, machine
+from cola_analysis.collect import collect_frames, provenance_table
 from cola_analysis.conclude import conclude
-from cola_analysis.findings import Comparison, Findings, compare, disagreements, find, mismatches
-from cola_analysis.outcomes import collect
-from cola_analysis.read import Run, RunError
+from cola_analysis.conclude_set import conclude_set
+from cola_analysis.error import RunError
+from cola_analysis.findings import Comparison, Findings, compare, find
+from cola_analysis.results import Result, load
 from cola_analysis.table import table, wrap
+from cola_analysis.write import write
 
 ABOUT = """\
 Says what a search found: how many samples have a shorter right chain (claim 1) and how many wrong ones were
@@ -27,10 +33,11 @@ EPILOG = """\
 The control is the same search asked for a wrong answer:
   cola search TASKS.h5 --model DIR --out RUN.h5 --seed 0
   cola search TASKS.h5 --model DIR --out CONTROL.h5 --seed 0 --control wrong-answer
-  cola-findings RUN.h5 --control CONTROL.h5 --figure findings.png
+  cola-findings RUN.h5 --control CONTROL.h5 --out findings
 
-Run and control must agree in every attribute that decides labels (model, tasks, numerics, simulations,
-preset, space, seed, ...) except `control`, and in the base prediction of every sample that both hold.
+Several runs (models, benchmarks, spaces) make one table; each control is put beside the run with which it
+agrees in every attribute that decides labels (model, tasks, numerics, simulations, preset, space, seed,
+...) except `control`, and in the base prediction of every sample that both hold.
 
 exit status: 0 done; 1 a file cannot be used, or run and control do not belong together; 2 wrong usage"""
 
@@ -43,8 +50,22 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("run", metavar="RUN.h5", help="result of `cola search`")
-    p.add_argument("--control", metavar="CONTROL.h5", help="result of `cola search --control wrong-answer`")
+
+    def files(name: str, metavar: str, what: str) -> None:
+        p.add_argument(name, metavar=metavar, nargs="+", action="extend", default=[], help=what)
+
+    p.add_argument("run", metavar="RUN.h5", nargs="+", help="results of `cola search`")
+    files("--control", "CONTROL.h5", "results of `cola search --control wrong-answer`")
+    files(
+        "--robustness",
+        "ASKED.h5",
+        "the found chains on questions asked differently (choices re-ordered, another template)",
+    )
+    files("--cross", "CROSS.h5", "the same chains on every sample, for the menu (`cola cross`)")
+    files("--config", "CONFIG.json", "models' config.json for FLOPs [that of the run's model_dir, if there]")
+    p.add_argument(
+        "--out", metavar="DIR", help="write all tables (CSV, Markdown), figures (SVG) and the text"
+    )
     p.add_argument("--figure", metavar="OUT.png", help="also draw the shares and depths into this PNG file")
     p.add_argument("--json", action="store_true", help="print JSON instead of text")
     p.add_argument("--force", action="store_true", help="compare files that do not belong together; warns")
@@ -57,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if options.figure and Path(options.figure).suffix.lower() != ".png":
         parser().error(f"--figure {options.figure}: only PNG is written; end the name in .png")
+    if options.figure and len(options.run) > 1:
+        parser().error("--figure draws one run and its control; use --out for the figures of several")
     try:
         print(_report(options))
     except RunError as error:
@@ -69,57 +92,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(options: argparse.Namespace) -> str:
-    with Run.open(options.run) as run:
-        run_outcomes = collect(run)
-        ours = find(run_outcomes, run.path)
-        theirs: Findings | None = None
-        comparison: Comparison | None = None
-        warnings: list[str] = []
-        if options.control:
-            with Run.open(options.control) as control:
-                _belong(mismatches(run, control), options, warnings)
-                control_outcomes = collect(control)
-                _belong(disagreements(run_outcomes, control_outcomes), options, warnings)
-                theirs = find(control_outcomes, control.path)
-            comparison = compare(ours, theirs)
-        elif run.is_control:
-            _control_alone(run, options, warnings)
-        warnings += _notes(ours, theirs, comparison)
-        heading, title = _heading(run, options), _settings(run)
+    results = load(options.run, options.control, options.force)
+    told = [_Told(result) for result in results]
+    frames = collect_frames(results, options.robustness, options.cross, options.config, not options.out)
+    more = conclude_set(results, frames)
     if options.figure:
-        _draw(options, ours, theirs, title)
-    paragraphs = conclude(ours, theirs, comparison)
+        _draw(options, told[0])
+    written = _write(options.out, told, frames, more) if options.out else []
     if options.json:
-        return _json(options, ours, theirs, comparison, warnings, paragraphs)
-    lines = [*heading, *(wrap(f"Warning: {w}") for w in warnings), "", *table(ours, theirs)]
-    lines += ["", "What may be concluded:"]
-    return "\n".join([*lines, *(wrap(p, "- ") for p in paragraphs)])
+        return _json(told, more, written)
+    lines: list[str] = []
+    for one in told:
+        lines += [*one.heading(), *(wrap(f"Warning: {w}") for w in one.warnings), "", *one.table()]
+        lines += ["", "What may be concluded:", *(wrap(p, "- ") for p in one.paragraphs), ""]
+    if more:
+        lines += ["From all files together:", *(wrap(p, "- ") for p in more), ""]
+    if written:
+        lines.append(f"{len(written)} files written to {options.out}; read {written[0]} first")
+    return "\n".join(lines).rstrip("\n")
 
 
-def _belong(reasons: list[str], options: argparse.Namespace, warnings: list[str]) -> None:
-    """Refuses files that do not belong together, or says so under --force."""
-    if not reasons:
-        return
-    shown = reasons[:10] + ([f"and {len(reasons) - 10} more"] if len(reasons) > 10 else [])
-    if options.force:
-        warnings.extend(f"run and control do not belong together: {reason}" for reason in shown)
-        return
-    raise RunError(
-        "run and control do not belong together:\n  "
-        + "\n  ".join(shown)
-        + "\nSearch both with the same options but --control; --force compares them nevertheless."
-    )
+class _Told:
+    """What is said of one run and its control."""
 
+    def __init__(self, result: Result) -> None:
+        control = result.control
+        self.result = result
+        self.ours = find(result.outcomes, result.path)
+        self.theirs = find(control.outcomes, control.path) if control else None
+        self.comparison = compare(self.ours, self.theirs) if self.theirs else None
+        self.warnings = [*result.warnings, *_notes(self.ours, self.theirs, self.comparison)]
+        self.paragraphs = conclude(self.ours, self.theirs, self.comparison)
 
-def _control_alone(run: Run, options: argparse.Namespace, warnings: list[str]) -> None:
-    """A control by itself would be read as a run that looks for right answers."""
-    if not options.force:
-        raise RunError(
-            f"{run.path} is itself a control (attribute `control`: {run.control}); "
-            f"give it beside its run: cola-findings RUN.h5 --control {run.path}"
+    def table(self) -> list[str]:
+        """The table's lines."""
+        return table(self.ours, self.theirs)
+
+    def heading(self) -> list[str]:
+        """Which files, which search, which model."""
+        drawn = "another question's answer" if self.result.by_row else "a wrong answer"
+        sought = f"{drawn} drawn at random" if self.result.is_control else "the right answer"
+        lines = [f"run      {self.result.path}: looked for {sought}"]
+        if self.result.control:
+            lines.append(f"control  {self.result.control.path}: looked for {drawn} drawn at random")
+        lines.append(wrap(self.settings(), "search   "))
+        lines.append(f"model    {self.result.identity.get('model_fingerprint', '(no model_fingerprint)')}")
+        return lines
+
+    def settings(self) -> str:
+        """What was searched and how, in one line."""
+        keys = (
+            "task",
+            "score",
+            "grader",
+            "metric",
+            "preset",
+            "space",
+            "n_simulations",
+            "seed",
+            "numerics_id",
         )
-    drawn = "answer of another question" if run.by_row else "wrong answer"
-    warnings.append(f"{run.path} is itself a control: read `right` below as `the drawn {drawn}`")
+        seen = self.result.identity
+        return ", ".join(f"{key.removeprefix('n_')} {seen[key]}" for key in keys if key in seen)
 
 
 def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
@@ -142,53 +176,43 @@ def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | Non
     return notes
 
 
-def _heading(run: Run, options: argparse.Namespace) -> list[str]:
-    seen = run.attributes
-    drawn = "another question's answer" if run.by_row else "a wrong answer"
-    sought = f"{drawn} drawn at random" if run.is_control else "the right answer"
-    lines = [f"run      {run.path}: looked for {sought}"]
-    if options.control:
-        lines.append(f"control  {options.control}: looked for {drawn} drawn at random")
-    lines.append(wrap(_settings(run), "search   "))
-    lines.append(f"model    {seen.get('model_fingerprint', '(no model_fingerprint)')}")
-    return lines
-
-
-def _settings(run: Run) -> str:
-    """What was searched and how, in one line."""
-    keys = ("task", "score", "grader", "metric", "preset", "space", "n_simulations", "seed", "numerics_id")
-    return ", ".join(
-        f"{key.removeprefix('n_')} {run.attributes[key]}" for key in keys if key in run.attributes
-    )
-
-
-def _draw(options: argparse.Namespace, ours: Findings, theirs: Findings | None, title: str) -> None:
+def _draw(options: argparse.Namespace, told: _Told) -> None:
     from cola_analysis.figure import draw  # matplotlib takes a second to load: only when asked for
 
     try:
-        draw(ours, theirs, title, options.figure)
+        draw(told.ours, told.theirs, told.settings(), options.figure)
     except OSError as error:
         raise RunError(f"{options.figure}: cannot write the figure: {error}") from error
 
 
-def _json(
-    options: argparse.Namespace,
-    ours: Findings,
-    theirs: Findings | None,
-    comparison: Comparison | None,
-    warnings: list[str],
-    paragraphs: list[str],
-) -> str:
-    return json.dumps(
+def _write(out: str, told: list[_Told], frames: dict[str, pd.DataFrame], more: list[str]) -> list[Path]:
+    text: list[str] = []
+    for one in told:
+        text += [f"## {one.result.label}", "```\n" + "\n".join(one.heading()) + "\n```"]
+        text += [f"**Warning**: {warning}" for warning in one.warnings]
+        text += ["```\n" + "\n".join(one.table()) + "\n```", *(f"- {p}" for p in one.paragraphs)]
+    text += ["## From all files together", *(f"- {p}" for p in more)]
+    text += [provenance_table([one.result for one in told])]
+    return write(out, frames, text)
+
+
+def _json(told: list[_Told], more: list[str], written: list[Path]) -> str:
+    each = [
         {
-            "program": f"cola-analysis {__version__}",
-            "run": machine.findings(ours, options.run),
-            "control": machine.findings(theirs, options.control) if theirs else None,
-            "comparison": machine.comparison(comparison) if comparison else None,
-            "paper": machine.paper(),
-            "warnings": warnings,
-            "conclusion": paragraphs,
-        },
+            "run": machine.findings(one.ours, one.result.path),
+            "control": machine.findings(one.theirs, one.result.control.path)
+            if one.theirs and one.result.control
+            else None,
+            "comparison": machine.comparison(one.comparison) if one.comparison else None,
+            "warnings": one.warnings,
+            "conclusion": one.paragraphs,
+        }
+        for one in told
+    ]
+    program = {"program": f"cola-analysis {__version__}", "paper": machine.paper()}
+    together = {"together": more, "written": [str(path) for path in written]}
+    return json.dumps(
+        {**program, **(each[0] if len(each) == 1 else {"results": each}), **together},
         indent=2,
         ensure_ascii=False,
         allow_nan=False,

@@ -93,6 +93,7 @@ class Run:
         """One row a chain; columns and pieces are read when asked for (frames.py)."""
         self._samples: pd.DataFrame | None = None
         self._ragged: dict[str, Ragged] = {}
+        self._candidate_offsets: Array | None = None
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -236,6 +237,16 @@ class Run:
         """The benchmark's id of a sample."""
         ids = self._whole("samples/id_values", "samples/id_offsets", self.n_samples)
         return bytes(ids[sample].astype(np.uint8)).decode("utf-8", "replace")
+
+    def choice_text(self, sample: int, candidate: int) -> str:
+        """The text of one of a sample's choices; empty where it has no such choice."""
+        if self._candidate_offsets is None:
+            self._candidate_offsets = self.offsets("samples/candidate_offsets", self.n_samples)
+        first, last = self._candidate_offsets[sample : sample + 2].tolist()
+        if not 0 <= candidate < last - first:
+            return ""
+        texts = self._whole("texts/choice_values", "texts/choice_offsets", int(self._candidate_offsets[-1]))
+        return bytes(texts[first + candidate].astype(np.uint8)).decode("utf-8", "replace")
 
     def sample_name(self, sample: int) -> str:
         """The benchmark's id of a sample and its row in tasks.h5, for messages."""

@@ -55,6 +55,7 @@ class Result:
     scan: Scan
     outcomes: Outcomes
     control: Result | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -79,16 +80,24 @@ def load_one(path: str | os.PathLike[str]) -> Result:
 
 
 def load(
-    runs: Sequence[str | os.PathLike[str]], controls: Sequence[str | os.PathLike[str]] = ()
+    runs: Sequence[str | os.PathLike[str]],
+    controls: Sequence[str | os.PathLike[str]] = (),
+    force: bool = False,
 ) -> list[Result]:
-    """All runs, each with its control if one fits; RunError where a control fits none, or two are alike."""
-    found = [load_one(path) for path in runs]
-    for result in found:
+    """All runs, each with its control if one fits; RunError where a control fits none, or two are alike.
+
+    force: a control that fits none is put beside the nearest run, a control given as a run is taken as one;
+    the result's warnings say so.
+    """
+    found = []
+    for path in runs:
+        result = load_one(path)
         if result.is_control:
-            raise RunError(f"{result.path} is itself a control; give it with --control beside its run")
+            result = _control_alone(result, force)
+        found.append(result)
     _check_distinct(found)
     for path in controls:
-        _give(found, load_one(path))
+        _give(found, load_one(path), force)
     return _told_apart(found)
 
 
@@ -104,24 +113,36 @@ def label_of(run: Run) -> Label:
     )
 
 
-def _give(runs: list[Result], control: Result) -> None:
-    """Puts a control beside its run."""
-    reasons = {run.path: mismatches_of(_seen(run), _seen(control)) for run in runs}
-    for i, run in enumerate(runs):
-        if reasons[run.path]:
-            continue
-        different = disagreements(run.outcomes, control.outcomes)
-        if different:
-            raise RunError(f"{control.path} does not belong to {run.path}:\n  " + "\n  ".join(different[:10]))
-        if run.control:
-            raise RunError(f"{run.path} has two controls: {run.control.path} and {control.path}")
-        runs[i] = replace(run, control=control)
-        return
-    nearest = min(reasons, key=lambda path: len(reasons[path]))
-    raise RunError(
-        f"{control.path} is the control of none of the runs; it is nearest to {nearest}, but\n  "
-        + "\n  ".join(reasons[nearest][:10])
-    )
+def _control_alone(result: Result, force: bool) -> Result:
+    """A control by itself would be read as a run that looks for right answers."""
+    kind = result.identity.get("control", "control")
+    if not force:
+        raise RunError(
+            f"{result.path} is itself a control (attribute `control`: {kind}); "
+            f"give it beside its run: cola-findings RUN.h5 --control {result.path}"
+        )
+    drawn = "answer of another question" if result.by_row else "wrong answer"
+    text = f"{result.path} is itself a control: read `right` below as `the drawn {drawn}`"
+    return replace(result, warnings=(*result.warnings, text))
+
+
+def _give(runs: list[Result], control: Result, force: bool) -> None:
+    """Puts a control beside its run: the one that it agrees with, or is nearest to and refused."""
+    reasons = [mismatches_of(_seen(run), _seen(control)) for run in runs]
+    i = min(range(len(runs)), key=lambda i: (len(reasons[i]), runs[i].control is not None))
+    run, why = runs[i], reasons[i] or disagreements(runs[i].outcomes, control.outcomes)
+    if run.control and not why:
+        raise RunError(f"{run.path} has two controls: {run.control.path} and {control.path}")
+    shown = why[:10] + ([f"and {len(why) - 10} more"] if len(why) > 10 else [])
+    if why and (not force or run.control):
+        which = f" ({control.path}; nearest to {run.path})" if len(runs) > 1 else ""
+        raise RunError(
+            f"run and control do not belong together{which}:\n  "
+            + "\n  ".join(shown)
+            + "\nSearch both with the same options but --control; --force compares them nevertheless."
+        )
+    warnings = tuple(f"run and control do not belong together: {reason}" for reason in shown)
+    runs[i] = replace(run, control=control, warnings=run.warnings + warnings)
 
 
 def _seen(result: Result) -> tuple[str, bool, dict[str, str]]:

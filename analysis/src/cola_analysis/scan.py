@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cola_analysis.blocks import Block, blocks
+from cola_analysis.chain_keys import keys_of
 from cola_analysis.check import OUTCOME_SCORED, check_block, check_samples
 from cola_analysis.read import Array, Run, RunError
 
@@ -26,8 +27,10 @@ SHARES = (5, 10, 20, 100)
 COLUMNS = {
     "position": "of the sample in the file",
     "index": "row in tasks.h5",
+    "id": "the benchmark's id",
     "gold": "right candidate",
     "target": "what the search looked for",
+    "target_choice": "its text, where it is one of the choices",
     "base_prediction": "what the base chain predicts",
     "base_right": "whether that is the target",
     "base_depth": "layers of the base chain",
@@ -38,6 +41,7 @@ COLUMNS = {
     "shortest_row": "row in chains/ of the shortest right chain, the first evaluated of equals; -1: none",
     "shortest_depth": "its layers; 0: none",
     "shortest_unique": "different layers in it; 0: none",
+    "shortest_key": "a number that is equal for equal chains (chain_keys.py); 0: none",
     "least_depth": "layers of the shortest visited chain, right or not",
     **{
         f"depth_{p}": f"mean layers of the shortest {p} % of the right chains, at least one; NaN: none"
@@ -95,9 +99,10 @@ def scan_run(run: Run) -> Scan:
     n_layers = max((part.shape[1] for part in counts), default=0)
     if any(part.shape[1] not in (0, n_layers) for part in counts):
         raise RunError(f"{run.path}: base chains of different lengths: not of one model")
+    frame = pd.concat(parts, ignore_index=True) if parts else _nothing()
     kept = [part for part in counts if len(part)]
     return Scan(
-        samples=pd.concat(parts, ignore_index=True) if parts else _nothing(),
+        samples=_name(run, frame),
         layer_counts=np.concatenate(kept) if kept else np.zeros((0, n_layers), dtype=np.uint16),
         edits=_sum_edits(edits),
         n_model_layers=n_layers,
@@ -112,7 +117,8 @@ def scan_run(run: Run) -> Scan:
 
 
 def _nothing() -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype=np.int64) for name in COLUMNS}).astype({"base_right": bool})
+    numbers = [name for name in COLUMNS if name not in ("id", "target_choice")]
+    return pd.DataFrame({name: pd.Series(dtype=np.int64) for name in numbers}).astype({"base_right": bool})
 
 
 def _samples(block: Block, keep: Array, right: Array) -> tuple[pd.DataFrame, Array]:
@@ -147,6 +153,7 @@ def _samples(block: Block, keep: Array, right: Array) -> tuple[pd.DataFrame, Arr
     columns["shortest_depth"] = np.where(found >= 0, lengths[found], 0)
     counts = _layer_counts(block, found, lengths[base])
     columns["shortest_unique"] = (counts > 0).sum(axis=1)
+    columns["shortest_key"] = _keys(block, found)
     least = np.zeros(n, dtype=np.int64)
     least[block.bases] = np.minimum.reduceat(lengths, block.starts[:-1][block.bases])
     columns["least_depth"] = least[kept]
@@ -187,6 +194,25 @@ def _layer_counts(block: Block, rows: Array, base_depths: Array) -> Array:
         )
     flat = np.bincount(have[owner] * n_layers + layers, minlength=len(rows) * n_layers)
     return flat.reshape(len(rows), n_layers).astype(np.uint16)
+
+
+def _keys(block: Block, rows: Array) -> Array:
+    """Keys of these chains; row -1: none, 0."""
+    keys = np.zeros(len(rows), dtype=np.uint64)
+    have = np.flatnonzero(rows >= 0)
+    layers, _ = block.gathered_layers(rows[have])
+    keys[have] = keys_of(layers, np.concatenate([[0], np.cumsum(block.lengths[rows[have]])]))
+    return keys
+
+
+def _name(run: Run, frame: pd.DataFrame) -> pd.DataFrame:
+    """Adds the samples' ids and their targets' texts."""
+    positions, targets = frame["position"].tolist(), frame["target"].tolist()
+    frame.insert(2, "id", pd.Series([run.sample_id(i) for i in positions], dtype=object))
+    pairs = zip(positions, targets, strict=True)
+    texts = ["" if run.by_row else run.choice_text(i, target) for i, target in pairs]
+    frame.insert(5, "target_choice", pd.Series(texts, dtype=object))
+    return frame
 
 
 def _edits(block: Block, chains: Array, right: Array) -> pd.DataFrame:

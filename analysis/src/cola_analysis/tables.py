@@ -147,16 +147,18 @@ def _any_right(frame: pd.DataFrame) -> Array:
 
 
 def _shortened(frame: pd.DataFrame) -> Array:
-    return _base_right(frame) & np.asarray(frame["first_shorter"] > 0)
+    shortened: Array = _base_right(frame) & (frame["first_shorter"].to_numpy() > 0)
+    return shortened
 
 
 def _stays(frame: pd.DataFrame) -> Array:
-    return _base_right(frame) & np.asarray(frame["first_shorter"] == 0)
+    stays: Array = _base_right(frame) & (frame["first_shorter"].to_numpy() == 0)
+    return stays
 
 
 def _corrected(frame: pd.DataFrame) -> Array:
-    return ~_base_right(frame) & _any_right(frame)
+    return np.asarray(~_base_right(frame) & _any_right(frame))
 
 
 def _never(frame: pd.DataFrame) -> Array:
-    return ~_base_right(frame) & ~_any_right(frame)
+    return np.asarray(~_base_right(frame) & ~_any_right(frame))

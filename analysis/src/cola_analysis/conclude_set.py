@@ -1,0 +1,168 @@
+"""What may be concluded from several files together, in plain words: robustness, menus, compute, and how many
+comparisons were made.
+
+conclude.py words one run beside its control; this adds what needs more than those two. Takes frames, gives
+paragraphs. Knows nothing of files or layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from cola_analysis.results import SPACES, Result
+
+Row = dict[str, Any]
+LEVEL = 0.05
+
+
+def conclude_set(results: Sequence[Result], frames: dict[str, pd.DataFrame]) -> list[str]:
+    """The paragraphs, in order; none where there is nothing to say."""
+    told = [
+        *_chance(frames["table1"]),
+        *_spaces(frames["table1"]),
+        *_saved(frames["compute_saved"]),
+        *_robust(frames.get("robustness")),
+        *_menu(frames.get("coverage")),
+    ]
+    if not any(result.control for result in results):
+        told.append(
+            "No control was given, so nothing above separates a search that finds right answers from one "
+            "that reaches any answer."
+        )
+    return told
+
+
+def _chance(table1: pd.DataFrame) -> list[str]:
+    """All searches against their controls on the same samples, corrected for looking at several."""
+    rows = [r for r in table1.to_dict("records") if r["column"] != "base" and _is(r.get("fair_difference"))]
+    if not rows:
+        return []
+    adjusted = holm([float(r["fair_mcnemar_p"]) for r in rows])
+    told = []
+    for row, p in zip(rows, adjusted, strict=True):
+        name = f"{row['model']}, {row['task']}, {row['column']}"
+        counts = (
+            f"{_n(row['fair_hits'])} right answers against {_n(row['fair_control_hits'])} drawn wrong ones "
+            f"on the same {_n(row['fair_n'])} samples"
+        )
+        what = _explained(float(row["fair_difference"]), p)
+        told.append(f"{name}: {counts} (McNemar, exact{_holm(len(rows))}: p = {p:.2g}). {what}")
+    return told
+
+
+def _explained(difference: float, p: float) -> str:
+    if p >= LEVEL:
+        return (
+            "Chance alone is enough to explain this result: these samples do not show that right answers are "
+            "reached more often than arbitrary ones."
+        )
+    if difference > 0:
+        return "Chance alone does not explain this: right answers are reached more often than arbitrary ones."
+    return "The search reaches arbitrary answers more often than right ones: no correction beyond chance."
+
+
+def holm(values: list[float]) -> list[float]:
+    """p values adjusted for their number (S. Holm, Scandinavian Journal of Statistics 6, 1979, 65-70)."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    adjusted, largest = [0.0] * len(values), 0.0
+    for rank, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def _holm(n: int) -> str:
+    return f", adjusted for {n} comparisons by Holm's method" if n > 1 else ""
+
+
+def _spaces(table1: pd.DataFrame) -> list[str]:
+    """The ablation, where a setting has several spaces."""
+    told = []
+    for (model, task, preset), rows in table1.groupby(["model", "task", "preset"], sort=False):
+        searched = rows[rows["column"] != "base"]
+        if len(searched) < 2:
+            continue
+        cells = [f"{r['column']} {_share(r)}" for r in searched.to_dict("records")]
+        told.append(
+            f"{model}, {task}, {preset}: some visited chain is right for {'; '.join(cells)}. These searches "
+            "share their samples, and a larger space holds the smaller ones' chains but not their order of "
+            "trying, so compare the shares with care; each control shows how much of its share any answer "
+            "reaches."
+        )
+    return told
+
+
+def _saved(frame: pd.DataFrame) -> list[str]:
+    told = []
+    for row in frame.to_dict("records"):
+        if row["over"] != "all samples" or row["unit"] != "layers" or not _is(row["saved"]):
+            continue
+        text = (
+            f"{row['model']}, {row['task']}, {SPACES.get(row['space'], row['space'])}: answering every "
+            "sample that is right at the base by its shortest right chain, and all others by the base, would "
+            "save "
+            f"{_percent(row, 'saved')} of the layers at equal accuracy"
+        )
+        if _is(row["control_saved"]):
+            text += "; keeping the drawn wrong answers where the base gives them, "
+            text += f"{100 * row['control_saved']:.1f} %"
+        told.append(text + ". Only an oracle knows which chain that is.")
+    return told
+
+
+def _robust(frame: pd.DataFrame | None) -> list[str]:
+    told = []
+    for row in [] if frame is None else frame.to_dict("records"):
+        if row["what"] != "found chain" or not row["n"]:
+            continue
+        text = (
+            f"{row['asked']}: of the {row['n']} samples ({row['group']}) of {row['model']}, {row['task']} "
+            f"that were asked differently, the found chain is right each time for {_percent(row, 'share')}"
+        )
+        if _is(row["control_share"]):
+            text += (
+                "; the control's chains give their drawn wrong answer again for "
+                f"{100 * row['control_share']:.1f} % of {_n(row['control_n'])}"
+            )
+        rest = "" if row["hits"] == row["n"] else " The rest was right for one wording of the question only."
+        told.append(f"{text}.{rest}")
+    return told
+
+
+def _menu(frame: pd.DataFrame | None) -> list[str]:
+    if frame is None or not len(frame):
+        return []
+    told = []
+    for (model, task), rows in frame.groupby(["model", "task"], sort=False):
+        last = rows[rows["how"] == "other samples"].iloc[-1].to_dict()
+        text = (
+            f"{model}, {task}: a menu of {last['k']}, chosen on other samples, holds a right chain for "
+            f"{_percent(last, 'share')} (base alone {100 * last['base_share']:.1f} %)"
+        )
+        if _is(last["control_share"]):
+            text += (
+                f"; a menu of as many reaches a drawn wrong answer for {100 * last['control_share']:.1f} %"
+            )
+        told.append(text + ". Choosing among them takes a router that this does not measure.")
+    return told
+
+
+def _percent(row: Row, value: str) -> str:
+    ends = f" (95 % interval {100 * row['low']:.1f} to {100 * row['high']:.1f} %)" if _is(row["low"]) else ""
+    return f"{100 * row[value]:.1f} %{ends}"
+
+
+def _share(row: Row) -> str:
+    text = f"{_percent(row, 'share')} of {_n(row['n'])}"
+    return text + (f", control {100 * row['control_share']:.1f} %" if _is(row["control_share"]) else "")
+
+
+def _is(value: Any) -> bool:
+    return value is not None and not pd.isna(value)
+
+
+def _n(value: Any) -> str:
+    return str(int(value))
