@@ -10,11 +10,9 @@
 #include "cli/bench.h"
 #include "cli/commands.h"
 #include "cli/engine_options.h"
+#include "cli/launcher.h"
 #include "cola/memory.h"
 #include "cola/search.h"
-#ifdef COLA_HDF5
-#include "cola/cluster.h"
-#endif
 
 static const struct cola_option options_table[] = {
     COLA_ENGINE_OPTION_TABLE,
@@ -59,15 +57,48 @@ const struct cola_command cola_bench_command = {
     .max_arguments = 0,
 };
 
-static enum cola_status check(const struct cola_options *o)
+/* Options that say nothing where another one is or is not: ignoring them would measure something else than
+ * was asked for. */
+static enum cola_status check_pairs(const struct cola_options *o)
 {
+    const char *score = cola_options_string(o, "score");
+    bool tasks = cola_options_string(o, "tasks")[0], search = tasks && !cola_options_flag(o, "engine-only");
     bool compare = strcmp(cola_options_string(o, "compare"), "HF") == 0;
-    bool search = cola_options_string(o, "tasks")[0] && !cola_options_flag(o, "engine-only");
+    const struct {
+        const char *name;
+        bool good;
+        const char *why;
+    } rule[] = {
+        {"score", !tasks, "is of random samples; --tasks brings its own score rule"},
+        {"prompt", !tasks, "is of random samples; --tasks brings its own prompts"},
+        {"continuation", !tasks && strcmp(score, "loglik") == 0,
+         "is of random samples with --score loglik, without --tasks"},
+        {"max-new-tokens", !tasks && strcmp(score, "generate") == 0,
+         "is of random samples with --score generate, without --tasks"},
+        {"speculate", search, "is of a search: it needs --tasks, and no --engine-only"},
+        {"compare-chains", compare, "needs --compare HF"},
+        {"hf-command", compare, "needs --compare HF"},
+    };
+    for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
+        if (cola_options_given(o, rule[i].name) && !rule[i].good)
+            return cola_fail(COLA_ERR_USAGE, "--%s %s", rule[i].name, rule[i].why);
     if (compare && !search)
         return cola_fail(
             COLA_ERR_USAGE,
             "--compare HF: needs --tasks, and no --engine-only: chains of a search are compared");
     return COLA_OK;
+}
+
+/* Each rank would measure a machine that the others load, and print its own figures. */
+static enum cola_status check_alone(void)
+{
+    long n_ranks = cola_cli_n_ranks();
+    if (n_ranks <= 1) return COLA_OK;
+    return cola_fail(COLA_ERR_USAGE,
+                     "cola bench measures one process, but %ld ranks were started: run it without mpirun (or "
+                     "with -n 1); a search on several ranks is measured by `mpirun -n R cola search`, whose "
+                     "summary has the evaluations/s",
+                     n_ranks);
 }
 
 static enum cola_status engine_alone(const struct cola_options *o, const struct cola_model *model,
@@ -78,11 +109,11 @@ static enum cola_status engine_alone(const struct cola_options *o, const struct 
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(cola_cli_engine_options(o, &options));
     options.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
-    options.state_bytes =
-        cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
+    COLA_TRY_DONE(cola_cli_state_memory(o, &options));
     COLA_TRY_DONE(cola_bench_chains(o, cola_model_config(model)->n_layers, work));
     options.demand = cola_bench_demand(work);
     COLA_TRY_DONE(cola_engine_create(model, &options, &engine));
+    cola_bench_watch_signals(); /* before, a signal ends the process as it ends any */
     COLA_TRY_DONE(cola_bench_engine_rounds(engine, work, n_rounds, round));
 done:
     cola_engine_destroy(engine);
@@ -107,7 +138,7 @@ static enum cola_status measure(const struct cola_options *o, const struct cola_
                                 struct bench_round *round, struct bench_compare *compare)
 {
     if (report->engine_only) return engine_alone(o, model, work, report->n_rounds, round);
-    cola_signals_install(); /* a signal ends the search in order, so that its files go away */
+    cola_bench_watch_signals(); /* a signal ends the search in order, so that its files go away */
     if (strcmp(cola_options_string(o, "compare"), "HF") != 0)
         return whole_search(o, work, report->n_rounds, round);
     report->compare = compare;
@@ -150,8 +181,10 @@ static enum cola_status bench_main(const struct cola_options *o)
                                   .n_simulations = (uint32_t)cola_options_uint(o, "simulations"),
                                   .n_rounds = (uint32_t)cola_options_uint(o, "rounds")};
     enum cola_status status = COLA_OK;
-    COLA_TRY_DONE(check(o));
+    COLA_TRY_DONE(check_alone());
+    COLA_TRY_DONE(check_pairs(o));
     COLA_TRY_DONE(cola_cli_engine_options(o, &engine));
+    COLA_TRY_DONE(cola_cli_state_memory(o, &engine));
     COLA_TRY_DONE(cola_model_open(cola_options_string(o, "model"), &model));
     COLA_TRY_DONE(cola_bench_samples(o, cola_model_config(model)->n_vocab, &work));
     COLA_TRY_DONE(cola_alloc((void **)&round, report.n_rounds, sizeof *round, "rounds"));
@@ -175,7 +208,8 @@ int cola_command_bench(int argc, char **argv)
     int exit_status;
     if (!cola_cli_begin(&cola_bench_command, argc, argv, &options, &exit_status)) return exit_status;
     enum cola_status status = bench_main(options);
-    exit_status = cola_cli_end(status);
+    bool said = status == COLA_ERR_USAGE && !cola_cli_prints(); /* by rank 0 */
+    exit_status = said ? COLA_EXIT_USAGE : cola_cli_end(status);
     if (status == COLA_ERR_STOPPED) exit_status = COLA_EXIT_FAILED; /* there is nothing to resume */
     cola_options_destroy(options);
     return exit_status;

@@ -4,6 +4,7 @@
  *     bench_work.c       samples (of a task file, or random) and chains for the engine alone
  *     bench_engine.c     rounds of the engine alone
  *     bench_search_hdf5.c   rounds of a whole search, as `cola search` runs it
+ *     bench_signals.c    Ctrl-C ends whatever is measured
  *     bench_figures.c    from rounds to figures;  bench_text.c, bench_json.c  figures for people and programs
  *     bench_compare_hdf5.c  pairs: our round, then the Hugging Face loop on some of its chains
  *     bench_hf.c         that loop as a child process;  bench_request.c  requests to it, and its answers
@@ -53,6 +54,14 @@ enum cola_status cola_bench_chains(const struct cola_options *options, uint32_t 
 /* The largest of the requests: the longest sample with the longest chain. */
 struct cola_engine_demand cola_bench_demand(const struct bench_work *work);
 void cola_bench_work_fini(struct bench_work *work);
+
+/* --- signals (bench_signals.c) --- */
+
+/* From now on INT, TERM and USR1 are noticed by the next call of stopped, not at once; a second INT ends the
+ * process. A build without HDF5 has no such thing: there they end the process. */
+void cola_bench_watch_signals(void);
+/* COLA_ERR_STOPPED, with its text, once there was one. Asked between steps. */
+enum cola_status cola_bench_stopped(void);
 
 /* --- rounds --- */
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "cli/bench.h"
-#include "cola/cluster.h"
 #include "cola/log.h"
 #include "cola/memory.h"
 #include "cola/random.h"
@@ -76,8 +75,7 @@ static enum cola_status ask_and_add(const struct compare *c, uint64_t chain, boo
                                     struct bench_pair *pair)
 {
     json_t *answer = NULL;
-    if (cola_signals_stop() != COLA_STOP_NONE)
-        return cola_fail(COLA_ERR_STOPPED, "stopped; nothing of it is kept");
+    COLA_TRY(cola_bench_stopped());
     if (warm_up) {
         COLA_TRY(ask_chain(c, chain, &answer));
         json_decref(answer);
@@ -223,8 +221,7 @@ enum cola_status cola_bench_compare(const struct cola_options *options, const st
 done:
     cola_bench_hf_close(c.hf);
     cola_bench_search_close(search);
-    if (status != COLA_OK && cola_signals_stop() != COLA_STOP_NONE) /* which may have ended the loop too */
-        status = cola_fail(COLA_ERR_STOPPED, "stopped; nothing of it is kept");
+    if (status != COLA_OK && cola_bench_stopped() != COLA_OK) status = COLA_ERR_STOPPED; /* the reason */
     return status;
 }
 

@@ -15,6 +15,12 @@ static enum cola_status drop_result(void *user, const struct cola_result *result
     return COLA_OK;
 }
 
+static enum cola_status step(struct cola_engine *engine)
+{
+    COLA_TRY(cola_bench_stopped());
+    return cola_engine_step(engine, drop_result, NULL);
+}
+
 /* All first chains, then all second ones, as searches side by side come to them. */
 static enum cola_status evaluate_all(struct cola_engine *engine, const struct bench_work *w)
 {
@@ -23,10 +29,10 @@ static enum cola_status evaluate_all(struct cola_engine *engine, const struct be
         size_t s = i % w->n_samples, c = i / w->n_samples;
         struct cola_request request = {
             .id = i, .sample = &w->sample[s], .chain = w->chain[s * w->n_chains + c]};
-        while (cola_engine_room(engine) == 0) COLA_TRY(cola_engine_step(engine, drop_result, NULL));
+        while (cola_engine_room(engine) == 0) COLA_TRY(step(engine));
         COLA_TRY(cola_engine_submit(engine, &request));
     }
-    while (cola_engine_n_pending(engine)) COLA_TRY(cola_engine_step(engine, drop_result, NULL));
+    while (cola_engine_n_pending(engine)) COLA_TRY(step(engine));
     return COLA_OK;
 }
 

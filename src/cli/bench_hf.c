@@ -2,15 +2,18 @@
  * standard output. Knows nothing of what the lines mean.
  *
  * The command goes through a shell, so that it may have arguments of its own; the model, dtype and threads
- * are appended. The child ends when its standard input does. */
+ * are appended. The child ends when its standard input does, and when a signal ends us: it has a process
+ * group of its own, so that Ctrl-C reaches it, and what it started, through us alone. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/bench.h"
@@ -53,7 +56,8 @@ static enum cola_status spawn(const struct cola_options *options, int in, int ou
     if (error) return cola_fail(COLA_ERR_MEMORY, "the Hugging Face loop: %s", strerror(error));
     error = posix_spawnattr_init(&attributes);
     if (!error) error = posix_spawnattr_setsigdefault(&attributes, &defaults);
-    if (!error) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    if (!error) error = posix_spawnattr_setpgroup(&attributes, 0);
+    if (!error) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     if (!error) error = posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
     if (!error) error = posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     if (!error)
@@ -91,13 +95,34 @@ done:
     return status;
 }
 
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* Waits until it has ended; after a signal to us it has half a second to do so, then it is killed, with all
+ * that it started. False: there is no such child. */
+static bool wait_for_end(struct bench_hf *hf, int *how)
+{
+    enum { LOOK_MS = 20, KILL_AFTER = 25 };
+    pid_t pid = hf->pid, ended;
+    for (int n_looks = 0; (ended = waitpid(pid, how, WNOHANG)) == 0; sleep_ms(LOOK_MS)) {
+        if (cola_bench_stopped() == COLA_OK) continue;
+        if (n_looks == 0) kill(-pid, SIGTERM);
+        if (n_looks++ == KILL_AFTER) kill(-pid, SIGKILL);
+    }
+    if (cola_bench_stopped() != COLA_OK) kill(-pid, SIGKILL); /* what it started and left behind */
+    hf->pid = 0;
+    return ended == pid;
+}
+
 /* How it ended, in words. What it had to say itself went to standard error. */
 static enum cola_status fail_of_end(struct bench_hf *hf)
 {
     int how = 0;
-    pid_t pid = hf->pid;
-    hf->pid = 0;
-    if (waitpid(pid, &how, 0) == pid && WIFSIGNALED(how))
+    bool known = wait_for_end(hf, &how);
+    COLA_TRY(cola_bench_stopped());
+    if (known && WIFSIGNALED(how))
         return cola_fail(COLA_ERR_LIBRARY, "the Hugging Face loop was ended by signal %d before it answered",
                          WTERMSIG(how));
     return cola_fail(
@@ -119,12 +144,24 @@ static bool send_line(struct bench_hf *hf, const char *text, size_t n)
     return true;
 }
 
+/* Its next line; NULL: there is none. A signal is noticed within LOOK_MS. */
+static enum cola_status next_line(struct bench_hf *hf, const char **line, size_t *n)
+{
+    enum { LOOK_MS = 100 };
+    for (;;) {
+        COLA_TRY(cola_lines_next(&hf->from, false, line, n));
+        if (*line || hf->from.at_end) return COLA_OK;
+        COLA_TRY(cola_bench_stopped());
+        poll(&(struct pollfd){.fd = hf->from.fd, .events = POLLIN}, 1, LOOK_MS);
+    }
+}
+
 static enum cola_status receive(struct bench_hf *hf, json_t **answer)
 {
     const char *line;
     size_t n;
     json_error_t error;
-    COLA_TRY(cola_lines_next(&hf->from, true, &line, &n));
+    COLA_TRY(next_line(hf, &line, &n));
     if (!line) return fail_of_end(hf);
     json_t *root = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
@@ -157,6 +194,6 @@ void cola_bench_hf_close(struct bench_hf *hf)
     if (!hf) return;
     if (hf->to >= 0) close(hf->to);
     if (hf->from.fd >= 0) cola_lines_close(&hf->from);
-    if (hf->pid > 0) waitpid(hf->pid, NULL, 0);
+    if (hf->pid > 0) wait_for_end(hf, &(int){0});
     free(hf);
 }

@@ -39,3 +39,14 @@ enum cola_status cola_cli_engine_options(const struct cola_options *options, str
         return cola_fail(COLA_ERR_USAGE, "--bf16-products goes with --dtype bf16");
     return bound_memory(options, out);
 }
+
+enum cola_status cola_cli_state_memory(const struct cola_options *options, struct cola_engine_options *out)
+{
+    uint64_t states = cola_options_uint(options, "state-memory"), all = cola_options_uint(options, "memory");
+    bool given = cola_options_given(options, "state-memory");
+    if (given && all && states > all)
+        return cola_fail(COLA_ERR_USAGE, "--state-memory %llu is part of --memory %llu and cannot be more",
+                         (unsigned long long)states, (unsigned long long)all);
+    out->state_bytes = given ? states << 20 : UINT64_MAX;
+    return COLA_OK;
+}

@@ -24,4 +24,8 @@
  * COLA_ERR_UNSUPPORTED for a dtype that is not built. */
 enum cola_status cola_cli_engine_options(const struct cola_options *options, struct cola_engine_options *out);
 
+/* Sets out->state_bytes from the option state-memory, which the command has besides the table; out is filled
+ * already. COLA_ERR_USAGE: more than --memory. */
+enum cola_status cola_cli_state_memory(const struct cola_options *options, struct cola_engine_options *out);
+
 #endif

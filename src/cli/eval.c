@@ -31,8 +31,12 @@ static const struct cola_command command = {
              "    -> {\"id\": \"c\", \"tokens\": [..]}\n"
              "Prompts are token ids. Results come in input order; a bad line gets {\"id\": .., \"error\": "
              "..}, the others go\n"
-             "on, and the exit status is 1. The bytes of a result do not depend on the back end, threads or "
-             "neighbours.",
+             "on, and the exit status is 1. The bytes of a result do not depend on the back end, instruction "
+             "set, threads, "
+             "memory or\n"
+             "neighbours: with --dtype f32, and with --dtype bf16 too (other bytes than f32), but not with "
+             "--bf16-products\n"
+             "onednn, whose sums are oneDNN's: those depend on its version and on the CPU.",
     .option = options_table,
     .n_options = sizeof options_table / sizeof *options_table,
     .min_arguments = 1,

@@ -64,7 +64,7 @@ enum cola_status cola_lines_next(struct cola_lines *lines, bool wait, const char
         *n = 0;
         if (lines->at_end) return COLA_OK;
         struct pollfd ready = {.fd = lines->fd, .events = POLLIN};
-        if (!wait && poll(&ready, 1, 0) == 0) return COLA_OK;
+        if (!wait && poll(&ready, 1, 0) <= 0) return COLA_OK; /* nothing yet, or a signal */
         searched = have;
         COLA_TRY(read_more(lines));
     }

@@ -9,37 +9,10 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/launcher.h"
 #include "cli/search_setup.h"
 #include "cola/clock.h"
 #include "cola/log.h"
-
-/* --- what the launcher says --------------------------------------------------------------------------- */
-
-/* The first of these that is set, as a number; -1: none. Open MPI's mpirun sets the first, srun with PMIx or
- * PMI the others. */
-static long launcher_number(const char *const *name, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const char *text = getenv(name[i]);
-        if (text && *text) return strtol(text, NULL, 10);
-    }
-    return -1;
-}
-
-static bool prints(void)
-{
-    static const char *const rank[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
-    return launcher_number(rank, sizeof rank / sizeof *rank) <= 0;
-}
-
-/* Under a launcher that may have started several ranks (only MPI itself knows under plain PMIx). */
-static bool launched(void)
-{
-    static const char *const size[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}, *const rank[] = {"PMIX_RANK",
-                                                                                             "PMI_RANK"};
-    long n_ranks = launcher_number(size, sizeof size / sizeof *size);
-    return n_ranks >= 0 ? n_ranks > 1 : launcher_number(rank, sizeof rank / sizeof *rank) >= 0;
-}
 
 /* --- several ------------------------------------------------------------------------------------------ */
 
@@ -72,7 +45,7 @@ static int run_launched(const struct search_setup *s, const struct cola_options 
     (void)s, (void)options, (void)argc, (void)argv;
     enum cola_status status =
         cola_fail(COLA_ERR_UNSUPPORTED, "several ranks: this cola was built without MPI");
-    return prints() ? cola_cli_end(status) : COLA_EXIT_FAILED;
+    return cola_cli_prints() ? cola_cli_end(status) : COLA_EXIT_FAILED;
 }
 #endif
 
@@ -80,10 +53,10 @@ static int run(const struct cola_options *options, double began_s, int argc, cha
 {
     struct search_setup setup;
     enum cola_status status = cola_search_setup(options, began_s, &setup);
-    if (status != COLA_OK && prints()) return cola_cli_end(status);
+    if (status != COLA_OK && cola_cli_prints()) return cola_cli_end(status);
     if (status != COLA_OK) return status == COLA_ERR_USAGE ? COLA_EXIT_USAGE : COLA_EXIT_FAILED;
-    return launched() ? run_launched(&setup, options, argc, argv)
-                      : cola_cli_end(cola_search_local(&setup, options));
+    return cola_cli_launched() ? run_launched(&setup, options, argc, argv)
+                               : cola_cli_end(cola_search_local(&setup, options));
 }
 
 int cola_command_search(int argc, char **argv)
@@ -92,7 +65,7 @@ int cola_command_search(int argc, char **argv)
     struct cola_options *options = NULL;
     int exit_status = COLA_EXIT_OK;
     cola_signals_install();
-    if (prints()) {
+    if (cola_cli_prints()) {
         if (!cola_cli_begin(&cola_search_command, argc, argv, &options, &exit_status)) return exit_status;
     } else {
         if (cola_options_parse(&cola_search_command, argc, argv, &options) != COLA_OK) return COLA_EXIT_USAGE;

@@ -186,8 +186,7 @@ static enum cola_status read_work(const struct cola_options *o, struct search_se
     s->worker.model_dir = s->model_dir;
     s->worker.search = s->search;
     s->worker.engine.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
-    s->worker.engine.state_bytes =
-        cola_options_given(o, "state-memory") ? cola_options_uint(o, "state-memory") << 20 : UINT64_MAX;
+    COLA_TRY(cola_cli_state_memory(o, &s->worker.engine));
     s->worker.own_weights = cola_options_flag(o, "no-share-weights");
     return COLA_OK;
 }

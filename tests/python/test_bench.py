@@ -141,7 +141,9 @@ def test_the_engine_alone_executes_what_it_is_given(program: Path, tasks: Path) 
 @pytest.mark.parametrize("rule", RULES)
 def test_random_tokens_need_no_tasks(program: Path, rule: str) -> None:
     options = ("--samples", "5", "--simulations", "3", "--score", rule, "--prompt", "20")
-    found = figures(program, *options, "--max-new-tokens", "4", "--state-memory", "0")
+    if rule == "generate":
+        options += ("--max-new-tokens", "4")
+    found = figures(program, *options, "--state-memory", "0")
     check_sums(found)
     assert found["work"]["tasks"] is None
     assert found["work"]["evaluations"] == 5 * 3 * N_ROUNDS
@@ -262,3 +264,105 @@ def test_a_comparison_needs_a_search(program: Path) -> None:
     done = bench(program, "--compare", "HF")
     assert done.returncode == 2
     assert "needs --tasks" in done.stderr
+
+
+# --- what cannot be measured is refused, what is interrupted says so ---
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--tasks", "T", "--score", "loglik"), "--score is of random samples"),
+        (("--tasks", "T", "--prompt", "9"), "--prompt is of random samples"),
+        (("--tasks", "T", "--continuation", "9"), "--continuation is of random samples"),
+        (("--tasks", "T", "--max-new-tokens", "9"), "--max-new-tokens is of random samples"),
+        (
+            ("--score", "letter", "--continuation", "9"),
+            "--continuation is of random samples with --score loglik",
+        ),
+        (("--max-new-tokens", "9"), "--max-new-tokens is of random samples with --score generate"),
+        (("--speculate", "2"), "--speculate is of a search"),
+        (("--tasks", "T", "--engine-only", "--speculate", "2"), "--speculate is of a search"),
+        (("--tasks", "T", "--compare-chains", "5"), "--compare-chains needs --compare HF"),
+        (("--tasks", "T", "--hf-command", "x"), "--hf-command needs --compare HF"),
+        (("--memory", "200", "--state-memory", "201"), "--state-memory 201 is part of --memory 200"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(
+    program: Path, letters: Path, options: tuple[str, ...], words: str
+) -> None:
+    done = bench(program, *(letters if word == "T" else word for word in options))
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+
+
+def test_a_search_refuses_more_for_states_than_there_is(program: Path, letters: Path) -> None:
+    out = letters.with_name("run.h5")
+    sizes = ("--memory", "200", "--state-memory", "201")
+    command = [program, "search", letters, "--model", TINY, "--out", out, *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "--state-memory 201 is part of --memory 200" in done.stderr
+
+
+@pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
+def test_several_ranks_are_refused_once(program: Path, rank: str, lines: int) -> None:
+    command = [program, "bench", "--model", TINY, "--rounds", "1", "--samples", "2"]
+    launcher = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": rank}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment() | launcher)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("without mpirun") == lines
+    launcher["OMPI_COMM_WORLD_SIZE"] = "1"
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment() | launcher)
+    assert done.returncode == 0
+
+
+def seconds_until_it_ends(process: subprocess.Popen[str]) -> tuple[float, str]:
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    return time.monotonic() - began, error
+
+
+def test_a_signal_ends_the_engine_alone(program: Path) -> None:
+    command = [program, "bench", "--model", TINY, "--threads", "1", "--rounds", "1000"]
+    process = subprocess.Popen(
+        [*command, "--samples", "2000", "--simulations", "50"], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1.5)  # nothing outside tells that it has begun to measure
+    seconds, error = seconds_until_it_ends(process)
+    assert process.returncode == 1
+    assert "stopped; nothing of it is kept" in error
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_signal_ends_the_other_program_too(
+    program: Path, letters: Path, tmp_path: Path, deaf: bool
+) -> None:
+    """A loop that never answers, and one that does not even hear TERM; the signal is sent to cola alone."""
+    pid_file = tmp_path / "pid"
+    script = tmp_path / "loop.sh"
+    trap = "trap '' TERM INT" if deaf else ":"
+    script.write_text(f"{trap}\necho $$ >{pid_file}\nwhile :; do sleep 1; done\n")
+    more = ("--compare", "HF", "--hf-command", f"sh {script}")
+    command = [program, "bench", "--model", TINY, "--threads", "1", *search_options(letters), *more]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment())
+    for _ in range(1000):
+        if pid_file.exists() and pid_file.read_text():
+            break
+        time.sleep(0.01)
+    seconds, error = seconds_until_it_ends(process)
+    assert process.returncode == 1
+    assert "stopped; nothing of it is kept" in error
+    assert seconds < 2
+    assert not Path("/proc", pid_file.read_text().strip()).exists()
+    assert not list(tmp_path.glob("cola-bench-*"))
+
+
+def test_help_says_which_bytes_are_the_same(program: Path) -> None:
+    done = subprocess.run([program, "eval", "--help"], capture_output=True, text=True, check=True)
+    words = " ".join(done.stdout.split())
+    assert "with --dtype bf16 too" in words
+    assert "not with --bf16-products onednn" in words
