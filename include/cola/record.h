@@ -88,6 +88,13 @@ enum cola_status cola_record_finished(struct cola_record *record, uint32_t sampl
 enum cola_status cola_record_ended(struct cola_record *record);
 enum cola_status cola_record_commit(struct cola_record *record);
 
+/* From now on a thread writes the journal, so that the caller never waits for the disk: commit only asks for
+ * it, and a failure is told by a later call. close and fold wait until all of it is on the disk. */
+enum cola_status cola_record_start_writer(struct cola_record *record);
+/* Before the caller goes to sleep: what came since the last time goes to the thread. written: returns when it
+ * is written, for a caller that may be killed by what it has just recorded as started. */
+enum cola_status cola_record_flush(struct cola_record *record, bool written);
+
 struct cola_fold {
     const struct cola_search *const *search; /* [n_samples]; NULL: not begun */
     const int32_t *target;                   /* [n_samples]: what each search looks for (cola_judge_target) */

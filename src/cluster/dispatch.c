@@ -14,10 +14,30 @@
 #include "cluster/master.h"
 #include "cola/memory.h"
 
+static enum cola_status send_packet(struct cola_master *m, uint32_t to)
+{
+    struct cola_buffer *out = &m->worker[to].out;
+    size_t n = out->n_bytes;
+    out->n_bytes = 0;
+    return cola_comm_send(m->comm, to, out->bytes, n);
+}
+
 enum cola_status cola_dispatch_message(struct cola_master *m, uint32_t to, const struct cola_message *message)
 {
-    COLA_TRY(cola_message_pack(message, &m->out));
-    return cola_comm_send(m->comm, to, m->out.bytes, m->out.n_bytes);
+    struct cola_buffer *out = &m->worker[to].out;
+    bool first = out->n_bytes == 0;
+    COLA_TRY(cola_message_append(message, out));
+    if (!m->record) return send_packet(m, to);
+    if (first) m->to_flush[m->n_to_flush++] = to;
+    return COLA_OK;
+}
+
+enum cola_status cola_dispatch_flush(struct cola_master *m)
+{
+    bool one_process = strcmp(m->comm->ops->name, "local") == 0;
+    if (one_process && m->n_to_flush) COLA_TRY(cola_record_flush(m->record, true));
+    while (m->n_to_flush) COLA_TRY(send_packet(m, m->to_flush[--m->n_to_flush]));
+    return COLA_OK;
 }
 
 /* --- the table of requests ---------------------------------------------------------------------------- */
@@ -81,35 +101,15 @@ enum cola_status cola_dispatch_queue(struct cola_master *m, uint32_t sample, uin
 
 /* --- to the workers ----------------------------------------------------------------------------------- */
 
-static bool has_credit(const struct worker_state *w)
-{
-    return w->n_out < w->hello.credit && !w->alone;
-}
-
-/* Whether a's share of its credit is less than b's. */
-static bool is_less_loaded(const struct worker_state *a, const struct worker_state *b)
-{
-    return (uint64_t)a->n_out * b->hello.credit < (uint64_t)b->n_out * a->hello.credit;
-}
-
-/* The least loaded worker with credit, the lowest rank of equals; 0: none has credit. */
-static uint32_t least_loaded(const struct cola_master *m)
-{
-    uint32_t best = 0;
-    for (uint32_t i = 1; i <= m->n_workers; i++)
-        if (has_credit(&m->worker[i]) && (!best || is_less_loaded(&m->worker[i], &m->worker[best]))) best = i;
-    return best;
-}
-
 bool cola_dispatch_has_credit(const struct cola_master *m)
 {
-    return least_loaded(m) != 0;
+    return cola_loads_least(m) != 0;
 }
 
 static uint32_t choose_worker(const struct cola_master *m, uint32_t owner)
 {
-    uint32_t best = least_loaded(m);
-    if (!owner || !has_credit(&m->worker[owner])) return best;
+    uint32_t best = cola_loads_least(m);
+    if (!owner || !cola_loads_has_credit(&m->worker[owner])) return best;
     const struct worker_state *o = &m->worker[owner], *b = &m->worker[best];
     bool steal = (uint64_t)o->n_out * b->hello.credit >= 2 * ((uint64_t)b->n_out + 1) * o->hello.credit;
     return steal ? best : owner;
@@ -159,6 +159,7 @@ static enum cola_status send_request(struct cola_master *m, struct pending *p, u
     p->worker = to;
     m->worker[to].n_out++;
     m->worker[to].alone = p->suspect;
+    cola_loads_changed(m, to);
     m->exclusive = exclusive;
     m->n_out++;
     m->dirty = true;
@@ -249,6 +250,7 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
     m->dirty = true;
     m->worker[from].n_out--;
     m->worker[from].alone = m->exclusive = false;
+    cola_loads_changed(m, from);
     m->n_out--;
     count_result(m, &m->worker[from], result);
     COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, result));

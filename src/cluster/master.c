@@ -59,18 +59,40 @@ static enum cola_status fail_of_worker(const struct cola_master *m, uint32_t ran
                      m->worker[rank].hello.host, (int)id.n_bytes, id.bytes, error->text);
 }
 
-static enum cola_status on_message(struct cola_master *m, const struct cola_packet *packet)
+static enum cola_status on_message(struct cola_master *m, uint32_t from, const uint8_t *bytes, size_t n_bytes)
 {
     struct cola_message message;
-    enum cola_status status = cola_message_unpack(packet->bytes, packet->n_bytes, &m->in, &message);
-    if (status != COLA_OK) return cola_fail_in(status, "from worker %u", packet->from);
+    enum cola_status status = cola_message_unpack(bytes, n_bytes, &m->in, &message);
+    if (status != COLA_OK) return cola_fail_in(status, "from worker %u", from);
     if (message.kind == COLA_MESSAGE_RESULT) {
-        m->worker[packet->from].busy_s = message.busy_s;
-        return cola_dispatch_result(m, packet->from, &message.result);
+        m->worker[from].busy_s = message.busy_s;
+        return cola_dispatch_result(m, from, &message.result);
     }
-    if (message.kind == COLA_MESSAGE_ERROR) return fail_of_worker(m, packet->from, &message.error);
-    return cola_fail(COLA_ERR_INPUT, "worker %u sent %s while it was to work", packet->from,
+    if (message.kind == COLA_MESSAGE_ERROR) return fail_of_worker(m, from, &message.error);
+    return cola_fail(COLA_ERR_INPUT, "worker %u sent %s while it was to work", from,
                      cola_message_name(message.kind));
+}
+
+/* What its results give rise to goes out as packets, too. */
+static enum cola_status on_packet(struct cola_master *m, const struct cola_packet *packet, bool sending)
+{
+    for (size_t at = 0, n; at < packet->n_bytes; at += n) {
+        n = cola_message_bytes(packet->bytes + at, packet->n_bytes - at);
+        COLA_TRY(on_message(m, packet->from, packet->bytes + at, n));
+        if (sending) COLA_TRY(cola_dispatch_send(m));
+    }
+    return cola_dispatch_flush(m);
+}
+
+/* Before a sleep the journal's thread gets what there is to write. */
+static enum cola_status receive(struct cola_master *m, double wait_s, struct cola_packet *packet)
+{
+    if (wait_s > 0) {
+        COLA_TRY(cola_comm_receive(m->comm, 0, packet));
+        if (packet->n_bytes) return COLA_OK;
+        COLA_TRY(cola_record_flush(m->record, false));
+    }
+    return cola_comm_receive(m->comm, wait_s, packet);
 }
 
 /* Everything that is here; the first wait is bounded, and the clock is looked at between rounds. */
@@ -78,10 +100,10 @@ static enum cola_status receive_results(struct cola_master *m, double wait_s, bo
 {
     struct cola_packet packet;
     double until_s = cola_clock_s() + LOOK_S;
+    COLA_TRY(cola_dispatch_flush(m));
     do {
-        COLA_TRY(cola_comm_receive(m->comm, wait_s, &packet));
-        if (packet.n_bytes) COLA_TRY(on_message(m, &packet));
-        if (packet.n_bytes && sending) COLA_TRY(cola_dispatch_send(m));
+        COLA_TRY(receive(m, wait_s, &packet));
+        COLA_TRY(on_packet(m, &packet, sending));
         wait_s = 0;
     } while (packet.n_bytes && cola_clock_s() < until_s);
     return COLA_OK;
@@ -157,10 +179,10 @@ static enum cola_status put_away(struct cola_master *m, enum cola_status status)
     return cola_fail(status, "%s", text);
 }
 
-static void tell_figures(const struct cola_master *m, double began_cpu_s, struct cola_master_figures *out)
+static void tell_figures(const struct cola_master *m, struct cola_master_figures *out)
 {
     *out = (struct cola_master_figures){.search_s = cola_clock_s() - m->began_s,
-                                        .master_cpu_s = cola_clock_thread_s() - began_cpu_s,
+                                        .master_cpu_s = cola_clock_thread_s() - m->began_cpu_s,
                                         .tree_cpu_s = m->tree_cpu_s,
                                         .n_new = m->counts.n_new,
                                         .n_nodes = m->counts.n_nodes,
@@ -173,6 +195,8 @@ static enum cola_status run(struct cola_master *m)
 {
     const struct cola_master_options *o = m->options;
     COLA_TRY(cola_alloc((void **)&m->worker, m->n_workers + 1, sizeof *m->worker, "workers"));
+    COLA_TRY(cola_alloc((void **)&m->load, m->n_workers, sizeof *m->load, "workers"));
+    COLA_TRY(cola_alloc((void **)&m->to_flush, m->n_workers, sizeof *m->to_flush, "workers"));
     COLA_TRY(cola_alloc((void **)&m->sample, o->n_samples, sizeof *m->sample, "samples"));
     COLA_TRY(cola_alloc((void **)&m->search, o->n_samples, sizeof(struct cola_search *), "samples"));
     COLA_TRY(cola_alloc((void **)&m->target, o->n_samples, sizeof *m->target, "samples"));
@@ -181,10 +205,12 @@ static enum cola_status run(struct cola_master *m)
     COLA_TRY(cola_handshake_targets(m));
     COLA_TRY(cola_handshake(m));
     COLA_TRY(cola_handshake_record(m));
+    cola_loads_init(m);
+    COLA_TRY(cola_record_start_writer(m->record));
     m->began_s = cola_clock_s();
-    double began_cpu_s = cola_clock_thread_s();
+    m->began_cpu_s = cola_clock_thread_s();
     enum cola_status status = put_away(m, search_all(m));
-    if (o->figures) tell_figures(m, began_cpu_s, o->figures);
+    if (o->figures) tell_figures(m, o->figures);
     if (status == COLA_OK || status == COLA_ERR_STOPPED) cola_report_summary(m);
     return status;
 }
@@ -195,7 +221,10 @@ static void fini(struct cola_master *m)
     for (uint32_t i = 0; m->search && i < m->options->n_samples; i++) cola_search_destroy(m->search[i]);
     for (uint32_t i = 0; m->sample && i < m->options->n_samples; i++) free(m->sample[i].holder);
     for (size_t i = 0; i < m->n_pending; i++) free(m->pending[i].layer);
+    for (uint32_t i = 0; m->worker && i <= m->n_workers; i++) cola_buffer_fini(&m->worker[i].out);
     free(m->worker);
+    free(m->load);
+    free(m->to_flush);
     free(m->sample);
     free(m->search);
     free(m->target);
@@ -203,7 +232,6 @@ static void fini(struct cola_master *m)
     free(m->pending);
     free(m->free_pending);
     free(m->ready);
-    cola_buffer_fini(&m->out);
     cola_buffer_fini(&m->in);
 }
 

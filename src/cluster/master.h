@@ -3,6 +3,7 @@
  *     handshake.c  START, HELLO: what the workers are, whether they and the tasks fit, the record's fields
  *     samples.c    one search a sample: begin, ask until something must be evaluated, tell, finish
  *     dispatch.c   requests to workers, results back
+ *     loads.c      which worker has most room
  *     report.c     progress and the summary
  *     events.c     the same as JSON lines, for programs
  *     master.c     the loop around them: stops, commits, folds
@@ -21,7 +22,9 @@ struct worker_state {
     uint32_t n_out; /* requests sent, no result yet; at most hello.credit */
     bool alone;     /* what is out is a suspect: nothing else until its result is here */
     uint64_t n_results, layers_asked, layers_executed;
-    double busy_s; /* inside engine steps until its last result */
+    double busy_s;          /* inside engine steps until its last result */
+    struct cola_buffer out; /* messages that are to be sent as one packet */
+    uint32_t place;         /* in the heap of loads */
 };
 
 struct sample_state {
@@ -57,7 +60,10 @@ struct cola_master {
     struct cola_record *record;
     uint32_t n_workers, n_ready;
     struct worker_state *worker; /* [n_workers + 1] by rank */
-    uint32_t n_layers;           /* L of the workers' model */
+    uint32_t *load;     /* [n_workers] heap of ranks: who has most room for a request first (loads.c) */
+    uint32_t *to_flush; /* [n_to_flush] ranks with messages that are to be sent */
+    uint32_t n_to_flush;
+    uint32_t n_layers; /* L of the workers' model */
 
     struct sample_state *sample; /* [n_samples] */
     struct cola_search **search; /* [n_samples], NULL: not begun; kept until the last fold */
@@ -73,13 +79,15 @@ struct cola_master {
     uint32_t n_out; /* sent, no result yet */
     bool exclusive; /* the one that is out is alone in the whole job */
 
-    struct cola_buffer out, in; /* of messages */
-    bool dirty, sample_ended;   /* since the last commit */
+    struct cola_buffer in;    /* of messages */
+    bool dirty, sample_ended; /* since the last commit */
     struct counts counts;
     struct cola_progress progress;
     struct cola_events *events; /* NULL: nobody asked */
     double began_s;             /* on cola_clock_s: the workers were ready */
-    double tree_cpu_s;          /* of this thread inside the searches */
+    double began_cpu_s;         /* of this thread, then */
+    double tree_cpu_s;          /* of this thread inside the searches, estimated */
+    uint64_t n_tree_calls;
 };
 
 /* master.c: what the signals and the time limit ask for now */
@@ -116,8 +124,20 @@ enum cola_status cola_dispatch_send(struct cola_master *m); /* what waits, while
 bool cola_dispatch_has_credit(const struct cola_master *m);
 enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, const struct cola_result *result);
 enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample); /* to all who hold it */
+/* Queued until the next flush, so that what goes the same way at once goes as one packet; before the record
+ * is open, sent. */
 enum cola_status cola_dispatch_message(struct cola_master *m, uint32_t to,
                                        const struct cola_message *message);
+/* Sends what is queued; in one process not before what was recorded as started is written, since a crash of
+ * the worker is this process's. */
+enum cola_status cola_dispatch_flush(struct cola_master *m);
+
+/* loads.c: workers by the share of their credit that is out, those that take nothing now last, the lower rank
+ * of equals first. */
+void cola_loads_init(struct cola_master *m);                   /* when all credits are known */
+void cola_loads_changed(struct cola_master *m, uint32_t rank); /* its n_out or alone */
+uint32_t cola_loads_least(const struct cola_master *m);        /* 0: no worker takes a request now */
+bool cola_loads_has_credit(const struct worker_state *w);
 
 /* events.c: the search as JSON lines for programs. All do nothing without options.events_path. */
 enum cola_status cola_events_open(struct cola_master *m);

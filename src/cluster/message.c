@@ -123,23 +123,17 @@ static void code_count(struct coder *c, uint32_t *n, size_t item_bytes, uint32_t
     if (stopped(c)) *n = 0;
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays travel as they lie in memory");
+
 /* Count and items of two or four bytes (tokens, layers, scores). */
 static void code_array(struct coder *c, const void **items, uint32_t *n, size_t size, uint32_t least)
 {
     code_count(c, n, size, least);
-    const uint8_t *from = *items;
-    uint8_t *to = c->reading && !stopped(c) ? take(c, *n, size) : NULL;
-    for (uint32_t i = 0; i < *n && !stopped(c); i++) {
-        uint32_t word = 0;
-        uint16_t half = 0;
-        if (!c->reading)
-            size == 4 ? memcpy(&word, from + 4 * (size_t)i, 4) : memcpy(&half, from + 2 * (size_t)i, 2);
-        uint64_t wide = size == 4 ? word : half;
-        code_uint(c, &wide, size);
-        word = (uint32_t)wide, half = (uint16_t)wide;
-        if (to) size == 4 ? memcpy(to + 4 * (size_t)i, &word, 4) : memcpy(to + 2 * (size_t)i, &half, 2);
-    }
-    if (to) *items = to;
+    if (stopped(c)) return;
+    uint8_t *to = c->reading ? take(c, *n, size) : NULL, *wire = advance(c, *n * size);
+    if (!wire) return;
+    if (*n) memcpy(c->reading ? to : wire, c->reading ? wire : (const uint8_t *)*items, *n * size);
+    if (c->reading) *items = to;
 }
 
 static void code_tokens(struct coder *c, const int32_t **token, uint32_t *n, uint32_t least)
@@ -303,24 +297,41 @@ static enum cola_status verdict(const struct coder *c, unsigned kind)
     return COLA_OK;
 }
 
-enum cola_status cola_message_pack(const struct cola_message *message, struct cola_buffer *out)
+enum cola_status cola_message_append(const struct cola_message *message, struct cola_buffer *out)
 {
     struct coder c = {.buffer = out};
     struct cola_message copy = *message; /* shallow: the coder's fields are pointers to mutable ones */
     uint64_t magic = MAGIC, version = COLA_PROTOCOL_VERSION, kind = message->kind, n_body = 0;
-    out->n_bytes = 0;
+    size_t start = out->n_bytes;
     code_uint(&c, &magic, 4);
     code_uint(&c, &version, 2);
     code_uint(&c, &kind, 2);
     code_uint(&c, &n_body, 4);
     code_body(&c, &copy);
-    COLA_TRY(verdict(&c, message->kind));
-    n_body = out->n_bytes - HEADER_BYTES;
-    if (n_body > UINT32_MAX)
-        return cola_fail(COLA_ERR_INPUT, "message %s: %llu bytes are more than a message holds",
-                         cola_message_name(message->kind), (unsigned long long)n_body);
-    for (size_t i = 0; i < 4; i++) out->bytes[8 + i] = (uint8_t)(n_body >> 8 * i);
+    enum cola_status status = verdict(&c, message->kind);
+    if (status == COLA_OK && (n_body = out->n_bytes - start - HEADER_BYTES) > UINT32_MAX)
+        status = cola_fail(COLA_ERR_INPUT, "message %s: %llu bytes are more than a message holds",
+                           cola_message_name(message->kind), (unsigned long long)n_body);
+    if (status != COLA_OK) {
+        out->n_bytes = start;
+        return status;
+    }
+    for (size_t i = 0; i < 4; i++) out->bytes[start + 8 + i] = (uint8_t)(n_body >> 8 * i);
     return COLA_OK;
+}
+
+enum cola_status cola_message_pack(const struct cola_message *message, struct cola_buffer *out)
+{
+    out->n_bytes = 0;
+    return cola_message_append(message, out);
+}
+
+size_t cola_message_bytes(const uint8_t *bytes, size_t n_bytes)
+{
+    if (n_bytes < HEADER_BYTES) return n_bytes;
+    uint64_t n = HEADER_BYTES;
+    for (size_t i = 0; i < 4; i++) n += (uint64_t)bytes[8 + i] << 8 * i;
+    return n < n_bytes ? (size_t)n : n_bytes;
 }
 
 enum cola_status cola_message_unpack(const uint8_t *bytes, size_t n_bytes, struct cola_buffer *room,

@@ -97,6 +97,11 @@ void cola_buffer_fini(struct cola_buffer *buffer);
 /* "REQUEST", for people; "unknown" outside the enum. */
 const char *cola_message_name(unsigned kind);
 
+/* Behind the buffer's content: several messages may travel as one packet. */
+enum cola_status cola_message_append(const struct cola_message *message, struct cola_buffer *out);
+/* Bytes of the first message of a packet: at most n_bytes, whatever the packet says. */
+size_t cola_message_bytes(const uint8_t *bytes, size_t n_bytes);
+
 /* Replaces the buffer's content. */
 enum cola_status cola_message_pack(const struct cola_message *message, struct cola_buffer *out);
 

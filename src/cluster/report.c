@@ -100,6 +100,14 @@ static void report_speculation(struct cola_master *m)
                      m->options->search.speculate);
 }
 
+/* What bounds a cluster in the end: one thread has all trees. The last fold is in it. */
+static void report_master(struct cola_master *m)
+{
+    double cpu_s = cola_clock_thread_s() - m->began_cpu_s, n = (double)m->counts.n_new;
+    cola_report_line(m, "  master: %.2f s of CPU, %.1f us a new evaluation, trees %.1f of them", cpu_s,
+                     n > 0 ? 1e6 * cpu_s / n : 0.0, n > 0 ? 1e6 * m->tree_cpu_s / n : 0.0);
+}
+
 static const char *looked_for(const struct cola_master *m)
 {
     if (!m->options->control) return "the right answer";
@@ -135,4 +143,5 @@ void cola_report_summary(struct cola_master *m)
             m, "%llu chain%s set aside: the job died %d times while it ran (\"crashed\" in cola show)",
             (unsigned long long)n_crashed, n_crashed == 1 ? " is" : "s are", COLA_SUSPECT_ATTEMPTS);
     report_workers(m, elapsed_s);
+    report_master(m);
 }

@@ -21,6 +21,7 @@
 #include "cola/log.h"
 #include "cola/memory.h"
 
+enum { PACKET_BYTES = 1 << 16 }; /* of results: then they are sent, whatever else the step gives */
 static const double IDLE_S = 10; /* a sleep in receive; only bounds how long one call lasts */
 
 struct slot {    /* a request that is here */
@@ -55,10 +56,17 @@ struct worker {
     uint8_t exit_status;
 };
 
+static enum cola_status flush(struct worker *w)
+{
+    size_t n = w->out.n_bytes;
+    w->out.n_bytes = 0;
+    return n ? cola_comm_send(w->comm, 0, w->out.bytes, n) : COLA_OK;
+}
+
 static enum cola_status send_message(struct worker *w, const struct cola_message *message)
 {
-    COLA_TRY(cola_message_pack(message, &w->out));
-    return cola_comm_send(w->comm, 0, w->out.bytes, w->out.n_bytes);
+    COLA_TRY(cola_message_append(message, &w->out));
+    return flush(w);
 }
 
 /* --- loading ------------------------------------------------------------------------------------------ */
@@ -153,10 +161,10 @@ static enum cola_status on_forget(struct worker *w, uint32_t sample)
     return COLA_OK;
 }
 
-static enum cola_status on_message(struct worker *w, const struct cola_packet *packet)
+static enum cola_status on_message(struct worker *w, const uint8_t *bytes, size_t n_bytes)
 {
     struct cola_message m;
-    COLA_TRY(cola_message_unpack(packet->bytes, packet->n_bytes, &w->in, &m));
+    COLA_TRY(cola_message_unpack(bytes, n_bytes, &w->in, &m));
     if (m.kind == COLA_MESSAGE_SHUTDOWN) {
         w->dismissed = true;
         w->exit_status = m.shutdown;
@@ -172,6 +180,15 @@ static enum cola_status on_message(struct worker *w, const struct cola_packet *p
     default:
         return cola_fail(COLA_ERR_INPUT, "the master sent %s, a worker's message", cola_message_name(m.kind));
     }
+}
+
+static enum cola_status on_packet(struct worker *w, const struct cola_packet *packet)
+{
+    for (size_t at = 0, n; at < packet->n_bytes && !w->dismissed; at += n) {
+        n = cola_message_bytes(packet->bytes + at, packet->n_bytes - at);
+        COLA_TRY(on_message(w, packet->bytes + at, n));
+    }
+    return COLA_OK;
 }
 
 /* --- work --------------------------------------------------------------------------------------------- */
@@ -192,7 +209,7 @@ static enum cola_status fill_evaluator(struct worker *w)
     return COLA_OK;
 }
 
-/* cola_result_fn */
+/* cola_result_fn. Results of one step travel together. */
 static enum cola_status send_result(void *user, const struct cola_result *result)
 {
     struct worker *w = user;
@@ -202,7 +219,8 @@ static enum cola_status send_result(void *user, const struct cola_result *result
     m.busy_s = w->busy_s + (cola_clock_s() - w->step_s);
     w->free_slot[w->n_free_slots++] = (uint32_t)result->id;
     w->held[slot->sample]->n_requests--;
-    return send_message(w, &m);
+    COLA_TRY(cola_message_append(&m, &w->out));
+    return w->out.n_bytes < PACKET_BYTES ? COLA_OK : flush(w);
 }
 
 /* Seconds that receive may wait for a message. */
@@ -224,7 +242,7 @@ static enum cola_status receive_messages(struct worker *w)
         COLA_TRY(cola_comm_receive(w->comm, wait_s, &packet));
         if (waits_for_result) w->busy_s += cola_clock_s() - since_s; /* a device would be at work */
         waits_for_result = false;
-        if (packet.n_bytes) COLA_TRY(on_message(w, &packet));
+        COLA_TRY(on_packet(w, &packet));
         wait_s = 0;
     } while (packet.n_bytes && !w->dismissed);
     return COLA_OK;
@@ -241,6 +259,7 @@ static enum cola_status serve(struct worker *w)
         w->step_s = cola_clock_s();
         COLA_TRY(w->evaluator->ops->step(w->evaluator, send_result, w));
         w->busy_s += cola_clock_s() - w->step_s;
+        COLA_TRY(flush(w));
     }
 }
 
@@ -256,9 +275,11 @@ static enum cola_status confess(struct worker *w, enum cola_status failure)
     while (!w->dismissed) {
         struct cola_packet packet;
         COLA_TRY(cola_comm_receive(w->comm, IDLE_S, &packet));
-        if (packet.n_bytes == 0) continue;
-        COLA_TRY(cola_message_unpack(packet.bytes, packet.n_bytes, &w->in, &m));
-        if (m.kind == COLA_MESSAGE_SHUTDOWN) w->dismissed = true, w->exit_status = m.shutdown;
+        for (size_t at = 0, n; at < packet.n_bytes; at += n) {
+            n = cola_message_bytes(packet.bytes + at, packet.n_bytes - at);
+            COLA_TRY(cola_message_unpack(packet.bytes + at, n, &w->in, &m));
+            if (m.kind == COLA_MESSAGE_SHUTDOWN) w->dismissed = true, w->exit_status = m.shutdown;
+        }
     }
     return COLA_OK;
 }

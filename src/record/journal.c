@@ -1,5 +1,6 @@
 /* journal.c - the journal's file: created whole, locked, appended with one write a record, committed with
- * fdatasync. What the records say is journal_record.c's and record.c's; reading back is journal_read.c's. */
+ * fdatasync; or both by a thread of its own (journal_writer.c), which a search's master starts. What the
+ * records say is journal_record.c's and record.c's; reading back is journal_read.c's. */
 #include "record/journal.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 void cola_journal_close(struct cola_journal *journal)
 {
     if (!journal) return;
+    cola_journal_writer_stop(journal->writer);
     if (journal->fd >= 0) close(journal->fd);
     free(journal->path);
     free(journal->pack.byte);
@@ -115,12 +117,22 @@ enum cola_status cola_journal_open(const char *path, cola_journal_visit *visit, 
     return COLA_OK;
 }
 
-/* A record that did not fit must not stay half written in front of the next one. */
-static enum cola_status append(struct cola_journal *journal, const struct cola_journal_record *record)
+enum { BATCH_BYTES = 1 << 20 }; /* given to the writer without being asked: bounds the memory */
+
+static enum cola_status append_for_writer(struct cola_journal *journal,
+                                          const struct cola_journal_record *record)
 {
-    struct cola_journal_record numbered = *record;
-    numbered.sequence = journal->sequence + 1;
-    COLA_TRY(cola_journal_pack(&numbered, &journal->pack));
+    size_t before = journal->pack.n;
+    COLA_TRY(cola_journal_pack_behind(record, &journal->pack));
+    journal->end += journal->pack.n - before;
+    if (journal->pack.n < BATCH_BYTES) return COLA_OK;
+    return cola_journal_writer_give(journal->writer, &journal->pack, &journal->to_sync, COLA_JOURNAL_QUEUE);
+}
+
+/* A record that did not fit must not stay half written in front of the next one. */
+static enum cola_status append_now(struct cola_journal *journal, const struct cola_journal_record *record)
+{
+    COLA_TRY(cola_journal_pack(record, &journal->pack));
     if (lseek(journal->fd, (off_t)journal->end, SEEK_SET) < 0)
         return cola_fail(COLA_ERR_IO, "%s: %s", journal->path, strerror(errno));
     enum cola_status status =
@@ -130,7 +142,24 @@ static enum cola_status append(struct cola_journal *journal, const struct cola_j
         return status;
     }
     journal->end += journal->pack.n;
+    return COLA_OK;
+}
+
+static enum cola_status append(struct cola_journal *journal, const struct cola_journal_record *record)
+{
+    struct cola_journal_record numbered = *record;
+    numbered.sequence = journal->sequence + 1;
+    COLA_TRY(journal->writer ? append_for_writer(journal, &numbered) : append_now(journal, &numbered));
     journal->sequence++;
+    return COLA_OK;
+}
+
+static enum cola_status append_mark(struct cola_journal *journal, uint64_t n_committed)
+{
+    struct cola_journal_record mark = {.kind = COLA_JOURNAL_COMMITTED, .n_committed = n_committed};
+    COLA_TRY(append(journal, &mark));
+    journal->to_mark = false;
+    journal->marked = n_committed;
     return COLA_OK;
 }
 
@@ -144,16 +173,42 @@ enum cola_status cola_journal_append(struct cola_journal *journal, const struct 
                          (unsigned long long)journal->end, strerror(errno));
     journal->to_cut = false;
     if (journal->minor == 0 && record->kind > COLA_JOURNAL_FINISHED) return COLA_OK;
-    if (journal->to_mark && journal->minor > 0) {
-        struct cola_journal_record mark = {.kind = COLA_JOURNAL_COMMITTED, .n_committed = journal->end};
-        COLA_TRY(append(journal, &mark));
-        journal->to_mark = false;
+    if (journal->minor > 0 && journal->writer) {
+        uint64_t durable = cola_journal_writer_durable(journal->writer);
+        if (durable > journal->marked) COLA_TRY(append_mark(journal, durable));
+    } else if (journal->minor > 0 && journal->to_mark) {
+        COLA_TRY(append_mark(journal, journal->end));
     }
     return append(journal, record);
 }
 
+enum cola_status cola_journal_start_writer(struct cola_journal *journal)
+{
+    COLA_TRY(cola_journal_commit(journal));
+    journal->pack.n = 0;
+    return cola_journal_writer_start(journal->fd, journal->path, journal->end, &journal->writer);
+}
+
+enum cola_status cola_journal_flush(struct cola_journal *journal, bool written)
+{
+    if (!journal->writer || (journal->pack.n == 0 && !journal->to_sync)) return COLA_OK;
+    return cola_journal_writer_give(journal->writer, &journal->pack, &journal->to_sync,
+                                    written ? COLA_JOURNAL_WRITTEN : COLA_JOURNAL_HAND_OVER);
+}
+
+enum cola_status cola_journal_drain(struct cola_journal *journal)
+{
+    if (!journal->writer) return cola_journal_commit(journal);
+    journal->to_sync = true;
+    return cola_journal_writer_give(journal->writer, &journal->pack, &journal->to_sync, COLA_JOURNAL_WRITTEN);
+}
+
 enum cola_status cola_journal_commit(struct cola_journal *journal)
 {
+    if (journal->writer) {
+        journal->to_sync = true;
+        return cola_journal_flush(journal, false);
+    }
     if (fdatasync(journal->fd) == 0) {
         journal->to_mark = true;
         return COLA_OK;

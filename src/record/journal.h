@@ -55,6 +55,15 @@ enum cola_status cola_journal_open(const char *path, cola_journal_visit *visit, 
 enum cola_status cola_journal_append(struct cola_journal *journal, const struct cola_journal_record *record);
 /* What was appended is on the disk. A COMMITTED record that says so goes before the next record. */
 enum cola_status cola_journal_commit(struct cola_journal *journal);
+
+/* From now on a thread writes: append only packs, commit only asks for it, and what goes wrong is told by a
+ * later call. Bytes go to the thread with flush and commit, and when many have come together. */
+enum cola_status cola_journal_start_writer(struct cola_journal *journal);
+/* Gives the thread what was appended, if it can take it now. written: waits until it is written (not synced).
+ */
+enum cola_status cola_journal_flush(struct cola_journal *journal, bool written);
+/* What was appended is on the disk, with a thread or without. */
+enum cola_status cola_journal_drain(struct cola_journal *journal);
 uint64_t cola_journal_sequence(const struct cola_journal *journal); /* of the last record, 0 none */
 void cola_journal_close(struct cola_journal *journal);              /* does not commit; NULL allowed */
 

@@ -3,6 +3,7 @@
 #define COLA_RECORD_JOURNAL_FILE_H
 
 #include "record/journal_record.h"
+#include "record/journal_writer.h"
 
 enum { COLA_MAGIC_BYTES = 16 };
 extern const uint8_t cola_journal_magic[COLA_MAGIC_BYTES]; /* "cola-journal", major (u16), minor (u16) */
@@ -12,13 +13,16 @@ enum { COLA_JOURNAL_MAJOR = 1, COLA_JOURNAL_MINOR = 1 };
 struct cola_journal {
     int fd; /* locked */
     char *path;
-    uint64_t end;      /* bytes of whole records, magic included */
-    uint64_t sequence; /* of the last record */
-    unsigned minor;    /* of the file's version */
-    bool to_cut;       /* bytes behind `end` were not committed: they go before the next record */
-    bool to_mark;      /* a commit has succeeded since the last COMMITTED record */
-    struct cola_pack pack;
-    bool broken; /* the file may end in half a record that could not be cut off */
+    uint64_t end;          /* bytes of whole records, magic and those with the writer included */
+    uint64_t sequence;     /* of the last record */
+    unsigned minor;        /* of the file's version */
+    bool to_cut;           /* bytes behind `end` were not committed: they go before the next record */
+    bool to_mark;          /* a commit has succeeded since the last COMMITTED record */
+    struct cola_pack pack; /* one record; with a writer: all that it was not given yet */
+    struct cola_journal_writer *writer; /* NULL: append writes, commit syncs */
+    uint64_t marked;                    /* with a writer: what the last COMMITTED record says */
+    bool to_sync;                       /* with a writer: a commit that it was not told of yet */
+    bool broken;                        /* the file may end in half a record that could not be cut off */
 };
 
 /* From an open, locked file: hands out the records, finds a torn tail, sets end and sequence. */

@@ -13,16 +13,16 @@ static void pack_chain(struct cola_pack *pack, uint32_t sample, const struct col
 {
     cola_pack_uint(pack, sample, 4);
     cola_pack_uint(pack, chain->n_layers, 4);
-    for (uint32_t i = 0; i < chain->n_layers; i++) cola_pack_uint(pack, chain->layer[i], 2);
+    cola_pack_items(pack, chain->layer, chain->n_layers, sizeof *chain->layer);
 }
 
 static void pack_result(struct cola_pack *pack, const struct cola_result *result)
 {
     cola_pack_uint(pack, result->outcome, 1);
     cola_pack_uint(pack, result->n_scores, 4);
-    for (uint32_t i = 0; i < result->n_scores; i++) cola_pack_f32(pack, result->score[i]);
+    cola_pack_items(pack, result->score, result->n_scores, sizeof *result->score);
     cola_pack_uint(pack, result->n_tokens, 4);
-    for (uint32_t i = 0; i < result->n_tokens; i++) cola_pack_uint(pack, (uint32_t)result->token[i], 4);
+    cola_pack_items(pack, result->token, result->n_tokens, sizeof *result->token);
     cola_pack_f32(pack, result->logsumexp);
     cola_pack_uint(pack, (uint32_t)result->argmax, 4);
     cola_pack_uint(pack, result->cost.layers_asked, 4);
@@ -55,6 +55,12 @@ static uint32_t get_u32(const uint8_t *from)
 enum cola_status cola_journal_pack(const struct cola_journal_record *record, struct cola_pack *pack)
 {
     pack->n = 0;
+    return cola_journal_pack_behind(record, pack);
+}
+
+enum cola_status cola_journal_pack_behind(const struct cola_journal_record *record, struct cola_pack *pack)
+{
+    size_t start = pack->n;
     pack->failed = false;
     for (int i = 0; i < COLA_FRAME_BYTES; i++) cola_pack_uint(pack, 0, 1);
     cola_pack_uint(pack, record->kind, 1);
@@ -73,14 +79,17 @@ enum cola_status cola_journal_pack(const struct cola_journal_record *record, str
     case COLA_JOURNAL_ENDED: break;
     case COLA_JOURNAL_COMMITTED: cola_pack_uint(pack, record->n_committed, 8); break;
     }
-    if (pack->failed) return cola_fail(COLA_ERR_MEMORY, "journal: out of memory for a record");
-    uint32_t n = (uint32_t)(pack->n - COLA_FRAME_BYTES);
-    if (pack->n - COLA_FRAME_BYTES > COLA_RECORD_BYTES)
-        return cola_fail(COLA_ERR_INPUT, "journal: a record of %zu bytes, at most %d allowed", pack->n,
+    size_t n = pack->n - start - COLA_FRAME_BYTES;
+    bool failed = pack->failed;
+    if (failed || n > COLA_RECORD_BYTES) pack->n = start;
+    if (failed) return cola_fail(COLA_ERR_MEMORY, "journal: out of memory for a record");
+    if (n > COLA_RECORD_BYTES)
+        return cola_fail(COLA_ERR_INPUT, "journal: a record of %zu bytes, at most %d allowed", n,
                          COLA_RECORD_BYTES);
-    put_u32(pack->byte, n);
-    put_u32(pack->byte + 4, crc_of(pack->byte, 4));
-    put_u32(pack->byte + 8, crc_of(pack->byte + COLA_FRAME_BYTES, n));
+    uint8_t *frame = pack->byte + start;
+    put_u32(frame, (uint32_t)n);
+    put_u32(frame + 4, crc_of(frame, 4));
+    put_u32(frame + 8, crc_of(frame + COLA_FRAME_BYTES, n));
     return COLA_OK;
 }
 

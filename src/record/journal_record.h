@@ -12,6 +12,9 @@ enum { COLA_FRAME_BYTES = 12, COLA_RECORD_BYTES = 1 << 24 };
 /* Frame and payload into *pack (emptied first). COLA_ERR_INPUT: larger than COLA_RECORD_BYTES. */
 enum cola_status cola_journal_pack(const struct cola_journal_record *record, struct cola_pack *pack);
 
+/* The same behind what *pack holds. */
+enum cola_status cola_journal_pack_behind(const struct cola_journal_record *record, struct cola_pack *pack);
+
 /* The payload length if these 12 bytes are a whole frame with a right check, else 0. */
 uint32_t cola_journal_frame_length(const uint8_t frame[COLA_FRAME_BYTES]);
 bool cola_journal_payload_ok(const uint8_t frame[COLA_FRAME_BYTES], const uint8_t *payload, uint32_t n_bytes);

@@ -32,6 +32,19 @@ static inline void cola_pack_f32(struct cola_pack *pack, float value)
     cola_pack_uint(pack, bits, 4);
 }
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays are packed as they lie in memory");
+
+/* n items of item_bytes each. */
+static inline void cola_pack_items(struct cola_pack *pack, const void *items, size_t n, size_t item_bytes)
+{
+    if (!pack->failed &&
+        cola_grow((void **)&pack->byte, &pack->room, pack->n + n * item_bytes, 1, "record buffer") != COLA_OK)
+        pack->failed = true;
+    if (pack->failed || n == 0) return;
+    memcpy(pack->byte + pack->n, items, n * item_bytes);
+    pack->n += n * item_bytes;
+}
+
 static inline void cola_pack_text(struct cola_pack *pack, const char *text) /* length (u32), bytes */
 {
     size_t n = strlen(text);

@@ -11,22 +11,6 @@
 #include "record/record_state.h"
 #include "record/writer.h"
 
-void cola_record_close(struct cola_record *record)
-{
-    if (!record) return;
-    if (record->journal && cola_record_commit(record) != COLA_OK)
-        cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
-    cola_journal_close(record->journal);
-    cola_known_destroy(record->known);
-    cola_suspects_fini(&record->suspects);
-    cola_fields_fini(&record->fields);
-    if (record->wanted) free(record->wanted->entry);
-    free(record->wanted);
-    free(record->journal_path);
-    free(record->run_path);
-    free(record);
-}
-
 /* --- known results ----------------------------------------------------------------------------------------
  */
 
@@ -184,17 +168,61 @@ enum cola_status cola_record_ended(struct cola_record *record)
     return cola_journal_append(record->journal, &ended);
 }
 
-enum cola_status cola_record_commit(struct cola_record *record)
+static enum cola_status write_wanted(struct cola_record *record)
 {
     struct cola_wanted *wanted = record->wanted;
     for (size_t i = 0; i < wanted->n; i++)
         if (!wanted->entry[i]->journalled)
             COLA_TRY(cola_record_write_entry(record->journal, wanted->entry[i]));
     wanted->n = 0;
+    return COLA_OK;
+}
+
+enum cola_status cola_record_commit(struct cola_record *record)
+{
+    COLA_TRY(write_wanted(record));
     if (record->committed == cola_journal_sequence(record->journal)) return COLA_OK;
     COLA_TRY(cola_journal_commit(record->journal));
     record->committed = cola_journal_sequence(record->journal);
     return COLA_OK;
+}
+
+/* As commit, and returns when it is so. */
+static enum cola_status drain(struct cola_record *record)
+{
+    if (!record->has_writer) return cola_record_commit(record);
+    COLA_TRY(write_wanted(record));
+    COLA_TRY(cola_journal_drain(record->journal));
+    record->committed = cola_journal_sequence(record->journal);
+    return COLA_OK;
+}
+
+enum cola_status cola_record_start_writer(struct cola_record *record)
+{
+    COLA_TRY(cola_record_commit(record));
+    COLA_TRY(cola_journal_start_writer(record->journal));
+    record->has_writer = true;
+    return COLA_OK;
+}
+
+enum cola_status cola_record_flush(struct cola_record *record, bool written)
+{
+    return cola_journal_flush(record->journal, written);
+}
+
+void cola_record_close(struct cola_record *record)
+{
+    if (!record) return;
+    if (record->journal && drain(record) != COLA_OK) cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
+    cola_journal_close(record->journal);
+    cola_known_destroy(record->known);
+    cola_suspects_fini(&record->suspects);
+    cola_fields_fini(&record->fields);
+    if (record->wanted) free(record->wanted->entry);
+    free(record->wanted);
+    free(record->journal_path);
+    free(record->run_path);
+    free(record);
 }
 
 /* --- the fold ---------------------------------------------------------------------------------------------
@@ -228,7 +256,7 @@ enum cola_status cola_record_fold(struct cola_record *record, const struct cola_
 {
     struct cola_columns columns = {0};
     bool complete = false;
-    COLA_TRY(cola_record_commit(record)); /* run.h5 never knows more than the journal */
+    COLA_TRY(drain(record)); /* run.h5 never knows more than the journal */
     bool by_row = cola_judge_by_row(cola_tasks_info(record->tasks));
     enum cola_status status = fold_samples(record, fold, &columns, &complete);
     if (status == COLA_OK) status = cola_columns_check(&columns, by_row, record->run_path);

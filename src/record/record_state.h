@@ -24,7 +24,8 @@ struct cola_record {
         *wanted; /* behind a pointer: asking does not change the record, only what is to be written */
     struct cola_suspects suspects;
     uint64_t n_resumed, n_memo, n_crashed;
-    uint64_t committed; /* sequence of the last record that is on the disk */
+    uint64_t committed; /* sequence of the last record that is on the disk, or was asked to be */
+    bool has_writer;    /* a thread writes the journal */
 };
 
 /* Another run's file whose results may be this run's: the digest is right, and model, tasks and numerics are

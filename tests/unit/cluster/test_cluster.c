@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "cluster/message.h"
+#include "unit/cluster/inbox.h"
 #include "cola/cluster.h"
 #include "mpi/tasks_file.h"
 
@@ -325,13 +325,10 @@ static void send_message(struct cola_comm *comm, uint32_t to, const struct cola_
 }
 
 /* The next message, or SHUTDOWN when nothing came for a long time. */
-static struct cola_message next_message(struct cola_comm *comm, struct cola_buffer *room)
+static struct cola_message next_message(struct cola_comm *comm, struct inbox *box)
 {
-    struct cola_packet packet;
-    struct cola_message m = {.kind = COLA_MESSAGE_SHUTDOWN};
-    if (cola_comm_receive(comm, 60, &packet) == COLA_OK && packet.n_bytes)
-        (void)!cola_message_unpack(packet.bytes, packet.n_bytes, room, &m);
-    return m;
+    struct cola_message m;
+    return inbox_next(box, comm, 60, &m) ? m : (struct cola_message){.kind = COLA_MESSAGE_SHUTDOWN};
 }
 
 enum lie { LIE_ID, LIE_SCORES, LIE_TOKENS, LIE_BYTES, LIE_KIND, N_LIES };
@@ -365,15 +362,15 @@ static const struct cola_message hello_of_a_liar = {.kind = COLA_MESSAGE_HELLO,
 static void *lying_worker(void *argument)
 {
     struct side *side = argument;
-    struct cola_buffer room = {0};
+    struct inbox box = {0};
     bool lied = false;
-    for (struct cola_message m = next_message(side->comm, &room); m.kind != COLA_MESSAGE_SHUTDOWN;
-         m = next_message(side->comm, &room)) {
+    for (struct cola_message m = next_message(side->comm, &box); m.kind != COLA_MESSAGE_SHUTDOWN;
+         m = next_message(side->comm, &box)) {
         if (m.kind == COLA_MESSAGE_START) send_message(side->comm, 0, &hello_of_a_liar);
         if (m.kind == COLA_MESSAGE_REQUEST && !lied) tell_lie(side->comm, present_lie, m.request.id);
         lied |= m.kind == COLA_MESSAGE_REQUEST;
     }
-    cola_buffer_fini(&room);
+    inbox_fini(&box);
     return NULL;
 }
 
@@ -401,9 +398,9 @@ static void *falsely_answering_worker(void *argument)
     static const uint32_t n[N_ANSWERS] = {0, 7, 2, 2, 1};
     static const float score = 1;
     struct side *side = argument;
-    struct cola_buffer room = {0};
-    for (struct cola_message m = next_message(side->comm, &room); m.kind != COLA_MESSAGE_SHUTDOWN;
-         m = next_message(side->comm, &room)) {
+    struct inbox box = {0};
+    for (struct cola_message m = next_message(side->comm, &box); m.kind != COLA_MESSAGE_SHUTDOWN;
+         m = next_message(side->comm, &box)) {
         if (m.kind == COLA_MESSAGE_START) send_message(side->comm, 0, &hello_of_a_liar);
         if (m.kind != COLA_MESSAGE_REQUEST) continue;
         struct cola_message result = {.kind = COLA_MESSAGE_RESULT};
@@ -415,7 +412,7 @@ static void *falsely_answering_worker(void *argument)
                                              .argmax = -1};
         send_message(side->comm, 0, &result);
     }
-    cola_buffer_fini(&room);
+    inbox_fini(&box);
     return NULL;
 }
 
@@ -462,7 +459,7 @@ static struct cola_message request_message(uint32_t sample, uint32_t n_layers)
 static void assert_worker_refuses(const struct cola_message *message, size_t n, const char *words)
 {
     struct cola_comm *end[2];
-    struct cola_buffer room = {0};
+    struct inbox box = {0};
     pthread_t thread;
     assert_int_equal(cola_comm_local_pair(end), COLA_OK);
     struct side side = {.comm = end[1],
@@ -472,14 +469,14 @@ static void assert_worker_refuses(const struct cola_message *message, size_t n, 
     send_message(end[0], 1, &m);
     for (size_t i = 0; i < n; i++) send_message(end[0], 1, &message[i]);
     assert_int_equal(pthread_create(&thread, NULL, real_worker, &side), 0);
-    assert_int_equal(next_message(end[0], &room).kind, COLA_MESSAGE_HELLO);
-    m = next_message(end[0], &room);
+    assert_int_equal(next_message(end[0], &box).kind, COLA_MESSAGE_HELLO);
+    m = next_message(end[0], &box);
     assert_int_equal(m.kind, COLA_MESSAGE_ERROR);
     if (!strstr(m.error.text, words)) fail_msg("'%s' does not say '%s'", m.error.text, words);
     cola_master_dismiss(end[0], 9);
     pthread_join(thread, NULL);
     assert_int_equal(side.exit_status, 9);
-    cola_buffer_fini(&room);
+    inbox_fini(&box);
     cola_comm_close(end[0]);
     cola_comm_close(end[1]);
 }

@@ -18,6 +18,7 @@
 #include "cola/hash.h"
 #include "cola/random.h"
 #include "mpi/tasks_file.h"
+#include "unit/cluster/inbox.h"
 
 enum { N_SAMPLES = 200, N_VOCAB = 320, CREDIT = 8 };
 
@@ -82,17 +83,16 @@ static const struct cola_message hello = {.kind = COLA_MESSAGE_HELLO,
 static void *scripted_worker(void *argument)
 {
     struct script *s = argument;
-    struct cola_buffer room = {0};
+    struct inbox box = {0};
     for (;;) {
-        struct cola_packet packet;
         struct cola_message m;
-        if (cola_comm_receive(s->comm, s->n_out ? 0 : 60, &packet) != COLA_OK) break;
-        if (packet.n_bytes == 0 && s->n_out == 0) break; /* nothing came for a long time */
-        if (packet.n_bytes == 0) {
+        bool came = inbox_next(&box, s->comm, s->n_out ? 0 : 60, &m);
+        if (!came && (s->n_out == 0 || box.packet.n_bytes))
+            break; /* nothing for a long time, or no message */
+        if (!came) {
             answer_any(s);
             continue;
         }
-        if (cola_message_unpack(packet.bytes, packet.n_bytes, &room, &m) != COLA_OK) break;
         if (m.kind == COLA_MESSAGE_SHUTDOWN) break;
         if (m.kind == COLA_MESSAGE_START) send_to_master(s, &hello);
         if (m.kind == COLA_MESSAGE_SAMPLE) s->n_sent[m.sample.index]++;
@@ -101,7 +101,7 @@ static void *scripted_worker(void *argument)
         s->n_forgotten[m.forget]++;
         s->n_forgotten_early += s->n_out_of[m.forget] > 0;
     }
-    cola_buffer_fini(&room);
+    inbox_fini(&box);
     return NULL;
 }
 
