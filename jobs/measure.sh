@@ -14,6 +14,7 @@ PART, all of them if none is named:
             tokens), ARC by loglik, 40 samples in flight; f32 and bf16. Needs jobs/setup.sh compare
   cost      time against samples (10, 40, 160) and simulations (50, 200, 800)
   reuse     layers left out with the default memory for states, a quarter of what that holds, and none
+  workers   where adding workers stops helping, simulated; and the simulation beside real searches over 1 to 7 workers
 
   --quick        a few minutes in all, for a look: fewer samples, simulations and chains, one round
   --model DIR    [models/SmolLM2-135M-Instruct]
@@ -35,13 +36,13 @@ while (($#)); do
             case $1 in --model) model=$2 ;; --cola) cola=$2 ;; --out) out=$2 ;; *) hf=(--hf-command "$2") ;; esac
             shift
             ;;
-        products | compare | cost | reuse) parts+=("$1") ;;
+        products | compare | cost | reuse | workers) parts+=("$1") ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
     shift
 done
-if ((${#parts[@]} == 0)); then parts=(products compare cost reuse); fi
+if ((${#parts[@]} == 0)); then parts=(products compare cost reuse workers); fi
 
 python=.venv/bin/python
 die() { printf 'measure: %s\n' "$*" >&2; exit 1; }
@@ -175,6 +176,29 @@ measure_reuse() {
     bench reuse-none --tasks "$out/arc_loglik.h5" "${how[@]}" --state-memory 0
     row reuse none reuse-none
     note none
+    end_table
+}
+
+# without the model; the workers sleep, so cores are not what they wait for
+measure_workers() {
+    local build simulate
+    build=$(dirname "$cola")
+    simulate=(--samples 570 --simulations 200)
+    if [[ $quick == yes ]]; then simulate=(--samples 60 --simulations 50 --workers 1,8,64,512,4096); fi
+    [[ -x $build/tests/mpi/make_tasks ]] || die "$build/tests/mpi/make_tasks is not there: build with COLA_TESTS=ON"
+    printf '#### Adding workers, simulated: useful evaluations/s (efficiency)\n\n'
+    command="$build/simulate_workers ${simulate[*]}"
+    say "$command"
+    "$build/simulate_workers" "${simulate[@]}" || die "it failed: $command"
+    note "W: --speculate"
+    end_table
+    printf '#### The simulation beside real searches\n\n'
+    command="tests/mpi/scale.sh $cola $build/tests/mpi/make_tasks $build/simulate_workers"
+    if [[ $quick == no ]]; then command+=" long"; fi
+    say "$command"
+    # shellcheck disable=SC2086 # words
+    bash $command || die "it failed: $command"
+    note "sleeping workers of 15 ms"
     end_table
 }
 
