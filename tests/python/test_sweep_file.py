@@ -1,7 +1,6 @@
 """Sweep files: what runs they make, what is refused with which words; and journals as status counts them."""
 
 import re
-import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -134,34 +133,6 @@ def test_shards_have_the_rows_of_cola_search() -> None:
     assert [sweep_status.shard_rows(10, i, 4) for i in range(4)] == [2, 3, 2, 3]
 
 
-def record(kind: int, sequence: int, payload: bytes) -> bytes:
-    body = struct.pack("<BQ", kind, sequence) + payload
-    return struct.pack("<III", len(body), 0, 0) + body
-
-
-def text(value: str) -> bytes:
-    return struct.pack("<I", len(value)) + value.encode()
-
-
-def test_a_journal_is_counted(tmp_path: Path) -> None:
-    session = struct.pack("<III", 0, 7, 2) + b"\0" + text("seed") + text("0")
-    session += b"\2" + text("started") + text("2026-01-31T12:00:00Z")
-    records = [record(1, 1, session), record(3, 2, b"x" * 30), record(4, 3, struct.pack("<II", 5, 10))]
-    records += [
-        record(1, 4, session),
-        record(2, 5, b"y" * 9),
-        record(3, 6, b"x" * 30),
-        record(3, 7, b"x" * 30),
-    ]
-    path = tmp_path / "j"
-    path.write_bytes(b"cola-journal\1\0\0\0" + b"".join(records) + record(3, 8, b"z" * 30)[:-1])
-    counts = sweep_results.read_journal(path)
-    assert (counts.n_evaluated, counts.n_new, counts.n_finished, counts.n_samples) == (3, 2, 1, 7)
-    assert counts.started == "2026-01-31T12:00:00Z"
-    path.write_bytes(b"")
-    assert sweep_results.read_journal(path).n_evaluated == 0
-
-
 def test_a_real_journal_and_its_run_agree(program: Path, tmp_path: Path) -> None:
     make_tasks = program.parent / "tests" / "mpi" / "make_tasks"
     if not make_tasks.exists():
@@ -173,8 +144,15 @@ def test_a_real_journal_and_its_run_agree(program: Path, tmp_path: Path) -> None
     subprocess.run(command, check=True)
     shard = sweep_results.read(program, out)
     assert shard.complete and shard.n_finished == 5 and shard.n_samples == 5 and shard.found[1] == 5
-    journal = sweep_results.read_journal(tmp_path / "r.h5.journal")
-    assert (journal.n_finished, journal.n_evaluated) == (5, shard.n_evaluated)
+    n_evaluated = shard.n_evaluated
     out.unlink()  # as before the first fold
     shard = sweep_results.read(program, out)
-    assert not shard.complete and shard.n_finished == 5 and shard.n_evaluated == journal.n_evaluated
+    assert not shard.complete and not shard.error
+    assert (shard.n_finished, shard.n_samples, shard.n_evaluated) == (5, 5, n_evaluated)
+    journal = tmp_path / "r.h5.journal"
+    journal.write_bytes(journal.read_bytes()[: journal.stat().st_size // 2])  # as in the middle, torn
+    shard = sweep_results.read(program, out)
+    assert not shard.error
+    assert 0 < shard.n_evaluated < n_evaluated and shard.n_finished < 5
+    journal.write_bytes(b"no journal at all" * 9)
+    assert "journal" in sweep_results.read(program, out).error
