@@ -14,6 +14,8 @@ PART, all of them if none is named:
             tokens), ARC by loglik, 40 samples in flight; f32 and bf16. Needs jobs/setup.sh compare
   cost      time against samples (10, 40, 160) and simulations (50, 200, 800)
   reuse     layers left out with the default memory for states, a quarter of what that holds, and none
+  master    evaluations/s through one master and its CPU time an evaluation, with 4 worker ranks that evaluate a computed
+            landscape at once (docs/search.md, "Without a model"); without, and with --speculate 8
   workers   where adding workers stops helping, simulated; and the simulation beside real searches over 1 to 7 workers
 
   --quick        a few minutes in all, for a look: fewer samples, simulations and chains, one round
@@ -36,13 +38,13 @@ while (($#)); do
             case $1 in --model) model=$2 ;; --cola) cola=$2 ;; --out) out=$2 ;; *) hf=(--hf-command "$2") ;; esac
             shift
             ;;
-        products | compare | cost | reuse | workers) parts+=("$1") ;;
+        products | compare | cost | reuse | master | workers) parts+=("$1") ;;
         -h | --help) usage; exit 0 ;;
         *) usage >&2; exit 2 ;;
     esac
     shift
 done
-if ((${#parts[@]} == 0)); then parts=(products compare cost reuse workers); fi
+if ((${#parts[@]} == 0)); then parts=(products compare cost reuse master workers); fi
 
 python=.venv/bin/python
 die() { printf 'measure: %s\n' "$*" >&2; exit 1; }
@@ -176,6 +178,28 @@ measure_reuse() {
     bench reuse-none --tasks "$out/arc_loglik.h5" "${how[@]}" --state-memory 0
     row reuse none reuse-none
     note none
+    end_table
+}
+
+measure_master() {
+    local width events run=$out/master.h5 simulations=1000
+    if [[ $quick == yes ]]; then simulations=50; fi
+    tasks arc_loglik arc_easy --score loglik
+    printf '#### The master\n\n'
+    head_of master
+    for width in 1 8; do
+        events=$out/master-w$width.json
+        rm -f "$run" "$run.journal" "$events"
+        local options=("$out/arc_loglik.h5" --evaluator synthetic --simulations "$simulations" --speculate "$width"
+            --out "$run" --events "$events" --quiet)
+        command="mpirun -n 5 --oversubscribe --bind-to none cola search ${options[*]}"
+        say "$command"
+        OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun -n 5 --oversubscribe --bind-to none \
+            "$cola" search "${options[@]}" >&2 || die "it failed: $command"
+        row master "4 workers, --speculate $width" "master-w$width"
+        note "--speculate $width"
+    done
+    rm -f "$run" "$run.journal"
     end_table
 }
 

@@ -1,10 +1,11 @@
 """Figures of `cola bench --json` on stdin as rows of the tables in docs/PERFORMANCE.md; for jobs/measure.sh.
+Of the lines of `cola search --events` for the table `master`.
 
     measure_rows.py TABLE [LABEL] < figures.json
     measure_rows.py head TABLE
 
-TABLE: products (a row a batch size), search, compare, cost, reuse (a row each). quarter in its place: no row,
-but a quarter of the bytes that states took at most, in MiB.
+TABLE: products (a row a batch size), search, compare, cost, reuse, master (a row each). quarter in its place:
+no row, but a quarter of the bytes that states took at most, in MiB.
 """
 
 import json
@@ -19,6 +20,8 @@ HEADS = {
     "| same answers |",
     "cost": "| samples x simulations | evaluations | s | ms an evaluation | trees, of the time "
     "| floor, of the time |",
+    "master": "| search | evaluations | evaluations/s | master, us of CPU an evaluation "
+    "| trees, of that | master, of the time |",
     "reuse": "| states | evaluations/s | layers left out | rows x layers left out | most held, MiB |",
 }
 
@@ -120,7 +123,29 @@ def reuse(figures: dict[str, Any], label: str) -> list[list[str]]:
     ]
 
 
-TABLES = {"products": products, "search": search, "compare": compare, "cost": cost, "reuse": reuse}
+def master(end: dict[str, Any], label: str) -> list[list[str]]:
+    """What the master took, from the last line of the events."""
+    n, cpu_s, seconds = end["evaluations_new"], end["master_cpu_s"], end["search_s"]
+    return [
+        [
+            label,
+            str(n),
+            f"{n / seconds:.0f}",
+            f"{1e6 * cpu_s / n:.1f}",
+            f"{1e6 * end['trees_cpu_s'] / n:.1f}",
+            percent(cpu_s / seconds),
+        ]
+    ]
+
+
+TABLES = {
+    "products": products,
+    "search": search,
+    "compare": compare,
+    "cost": cost,
+    "reuse": reuse,
+    "master": master,
+}
 
 
 def head(table: str) -> str:
@@ -136,7 +161,8 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in (*TABLES, "quarter"):
         print("usage: measure_rows.py TABLE [LABEL] < figures.json, or head TABLE", file=sys.stderr)
         return 2
-    figures = json.load(sys.stdin)
+    text = sys.stdin.read()
+    figures = json.loads(text.strip().splitlines()[-1] if arguments[0] == "master" else text)
     if arguments[0] == "quarter":
         print(max(1, figures["bytes"]["states_most"] // 4 // 2**20))
         return 0

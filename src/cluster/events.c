@@ -194,6 +194,10 @@ void cola_events_end(struct cola_master *m, enum cola_status status)
                                                                  : "failed"));
     json_object_set_new(line, "message", text_or_null(text, strlen(text)));
     json_object_set_new(line, "workers", worker_figures(m));
+    if (m->began_s > 0) { /* else no search began */
+        json_object_set_new(line, "master_cpu_s", json_real(cola_clock_thread_s() - m->began_cpu_s));
+        json_object_set_new(line, "trees_cpu_s", json_real(m->tree_cpu_s));
+    }
     write_line(m, "end", line);
     close_file(m->events);
     free(m->events);

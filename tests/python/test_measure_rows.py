@@ -53,6 +53,10 @@ def figures() -> dict[str, Any]:
             "same_answers": 59,
             "their_chains": 60,
         },
+        "evaluations_new": 2000,
+        "master_cpu_s": 0.02,
+        "trees_cpu_s": 0.008,
+        "search_s": 0.04,
     }
 
 
@@ -67,6 +71,7 @@ EXPECTED = {
     ],
     "cost": ["| 4 x 5 | 20 | 4.0 | 200.00 | 25.00 % | 25.0 % |"],
     "reuse": ["| name | 5.0 (2.5 .. 10.0) | 43.0 % | 41.0 % | 40 |"],
+    "master": ["| name | 2000 | 50000 | 10.0 | 4.0 | 50.0 % |"],
     "quarter": ["10"],
 }
 
@@ -88,3 +93,12 @@ def test_rows_are_the_figures(
 def test_an_unknown_table_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert measure_rows.main(["nothing"]) == 2
     assert "usage" in capsys.readouterr().err
+
+
+def test_the_masters_figures_are_the_last_event(
+    figures: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ['{"event": "start"}', '{"event": "progress", "evaluations_new": 1}', json.dumps(figures)]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines) + "\n"))
+    assert measure_rows.main(["master", "name"]) == 0
+    assert capsys.readouterr().out.splitlines() == EXPECTED["master"]
