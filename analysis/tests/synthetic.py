@@ -49,6 +49,8 @@ class Chain:
     outcome: int | None = None
     tokens: tuple[int, ...] = ()
     answer: bytes = b""
+    edit: tuple[int, int, int, int] | None = None
+    """Kind, position, block, times; None: one skip at 0, for all but the base."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class File:
 
     samples: Sequence[Sample]
     changed: dict[str, str | None] = field(default_factory=dict)
+    ids: Sequence[str] | None = None
+    choices: Sequence[Sequence[str]] | None = None
 
     @property
     def generated(self) -> bool:
@@ -119,6 +123,10 @@ def _attributes(file: h5py.File, content: File) -> None:
             file.attrs[name] = value
 
 
+def _edit(chain: Chain, number: int) -> tuple[int, int, int, int]:
+    return chain.edit or (int(number > 0), 0, int(number > 0), 0)
+
+
 def _offsets(lengths: Sequence[int]) -> Any:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.uint64)
 
@@ -133,7 +141,8 @@ def _samples(file: h5py.File, content: File) -> None:
     n = len(samples)
     group = file.create_group("samples")
     group["index"] = np.arange(n, dtype=np.uint32)
-    _ragged(group, "id", [f"q{i}".encode() for i in range(n)], np.uint8)
+    names = content.ids or [f"q{i}" for i in range(n)]
+    _ragged(group, "id", [name.encode() for name in names], np.uint8)
     group["gold"] = np.array([s.gold for s in samples], dtype=np.int32)
     group["target"] = np.array([s.sought for s in samples], dtype=np.int32)
     group["finished"] = np.array([s.finished for s in samples], dtype=np.uint8)
@@ -145,7 +154,8 @@ def _samples(file: h5py.File, content: File) -> None:
     _ragged(candidates, "label", [bytes([c]) for _ in range(n) for c in b"ABCD"[:m]], np.uint8)
     texts = file.create_group("texts")
     _ragged(texts, "question", [b"?"] * n, np.uint8)
-    _ragged(texts, "choice", [bytes([c]) for _ in range(n) for c in b"abcd"[:m]], np.uint8)
+    choices = content.choices or ["abcd"[:m]] * n
+    _ragged(texts, "choice", [text.encode() for row in choices for text in row], np.uint8)
     _ragged(
         texts, "target", [b"" if s.sought < 0 else f"answer {s.sought}".encode() for s in samples], np.uint8
     )
@@ -157,10 +167,10 @@ def _chains(file: h5py.File, content: File) -> None:
     columns = {
         "parent": ([0 if i else -1 for _, i, _ in rows], np.int32),
         "depth": ([c.depth for _, _, c in rows], np.uint32),
-        "edit_kind": ([int(i > 0) for _, i, _ in rows], np.uint8),
-        "edit_position": ([0] * len(rows), np.uint16),
-        "edit_block": ([int(i > 0) for _, i, _ in rows], np.uint8),
-        "edit_times": ([0] * len(rows), np.uint8),
+        "edit_kind": ([_edit(c, i)[0] for _, i, c in rows], np.uint8),
+        "edit_position": ([_edit(c, i)[1] for _, i, c in rows], np.uint16),
+        "edit_block": ([_edit(c, i)[2] for _, i, c in rows], np.uint8),
+        "edit_times": ([_edit(c, i)[3] for _, i, c in rows], np.uint8),
         "simulation": ([i for _, i, _ in rows], np.uint32),
         "n_visits": ([1] * len(rows), np.uint32),
         "total_reward": (reward, np.float64),
