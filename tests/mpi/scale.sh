@@ -8,9 +8,10 @@
 trap 'rm -rf "$work"' EXIT
 simulate=$(realpath "$3")
 
-# Measured over predicted was 0.91 to 1.02 in 9 searches on two cores with load 1.6, where a worker's sleep ends up to a
-# millisecond late. Load only slows a search down, so the fastest of some tries counts.
-tolerance=0.15 tries=4
+# Measured over predicted was 0.87 to 1.05 in 24 searches on two cores with a load of 1.4 to 1.7, where a sleep ends up to
+# a millisecond late. Load only slows a search down, so the fastest of some tries counts. A simulation that ignores owners
+# is 0.75 here at 3 and 7 workers, one whose workers hold no request in reserve 0.78.
+tolerance=0.20 tries=4
 message_us=500 # a receiver sleeps up to a millisecond (src/cluster/comm_mpi.c)
 master_us=50   # on this machine, roughly; it decides nothing here: seven workers make 500 evaluations/s
 latency=(--latency-ms 15 --latency-spread 0.3)
