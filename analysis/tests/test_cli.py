@@ -163,7 +163,9 @@ def test_file_cut_short_ends_with_status_1(run: str, capsys: pytest.CaptureFixtu
     assert "cut short" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["a", "b"], ["--no-such"], ["run.h5", "--figure", "out.pdf"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["a", "b", "--figure", "out.png"], ["--no-such"], ["run.h5", "--figure", "out.pdf"]]
+)
 def test_wrong_usage_ends_with_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)

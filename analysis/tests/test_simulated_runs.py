@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -12,6 +12,7 @@ of these, too.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,18 +64,24 @@ def coverage(run: Run, control: Run | None = None, k: int = 100) -> pd.DataFrame
     chain, base_share, how (`same samples`, or `other samples`: chosen on one half, measured on the other)
     and the share.
     """
-    ours = _Table.of(run, None)
     theirs = _control_table(run, control) if control else None
+    return coverage_of(MenuTable.of(run, None), theirs, k)
+
+
+def coverage_of(ours: MenuTable, theirs: MenuTable | None, k: int = 100) -> pd.DataFrame:
+    """As coverage, of tables that are at hand."""
     rows = []
     order = ours.ranking(np.ones(len(ours.solved), dtype=bool))[:k]
-    texts = [print_chain(_layers(run, int(ours.row[i])).tolist()) for i in order]
+    texts = [ours.text(int(i)) for i in order]
     for how in ("same samples", "other samples"):
         covered = ours.covered(how, k)
         reached = theirs.covered(how, k) if theirs else None
         for number in range(covered.shape[1]):
-            other = (
-                count(reached[:, min(number, reached.shape[1] - 1)]) if reached is not None else None
-            )  # fewer chains in the control: its last column holds for all that follow
+            other = None
+            if (
+                reached is not None
+            ):  # of fewer chains in the control the last column holds for all that follow
+                other = count(reached[:, min(number, reached.shape[1] - 1)])
             rows.append(
                 {
                     "k": number + 1,
@@ -89,21 +96,23 @@ def coverage(run: Run, control: Run | None = None, k: int = 100) -> pd.DataFrame
 
 
 @dataclass(frozen=True)
-class _Table:
+class MenuTable:
     """Which chain solves which sample."""
 
     solved: Array
     """[samples, chains], bool."""
     row: Array
-    """[chains]: a row in chains/ that holds the chain."""
+    """[chains]: a number that orders chains of equal merit, as the row in chains/ that holds one."""
     length: Array
     base: Array
     """[samples]: whether the base chain solves it."""
     first_half: Array
-    """[samples]: which half a sample is in, by a hash of its id."""
+    """[samples]: which half a sample is in (halves_of)."""
+    text: Callable[[int], str]
+    """The text form of the i-th chain, asked for few of them."""
 
     @classmethod
-    def of(cls, run: Run, targets: dict[int, int] | None) -> _Table:
+    def of(cls, run: Run, targets: dict[int, int] | None) -> MenuTable:
         """targets: what to look for by row in tasks.h5; None: the run's own."""
         index = run.column("samples/index").astype(np.int64)
         target = run.column("samples/target").astype(np.int64)
@@ -138,7 +147,9 @@ class _Table:
         return result
 
 
-def _pivot(run: Run, keys: Array, sample: Array, hit: Array, row: Array, length: Array, at: Array) -> _Table:
+def _pivot(
+    run: Run, keys: Array, sample: Array, hit: Array, row: Array, length: Array, at: Array
+) -> MenuTable:
     """The table of the chains that every sample has."""
     unique, first, which, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     complete = np.flatnonzero(counts == len(at))
@@ -154,16 +165,28 @@ def _pivot(run: Run, keys: Array, sample: Array, hit: Array, row: Array, length:
     inside = column[which] >= 0
     solved[sample[inside], column[which][inside]] = hit[inside]
     base = hit[np.flatnonzero(np.diff(sample, prepend=-1))]
-    halves = np.array([xxhash.xxh3_64_intdigest(run.sample_id(int(i)).encode()) & 1 for i in at], dtype=bool)
-    return _Table(solved, row[first[complete]], length[first[complete]], base, halves)
+    rows = row[first[complete]]
+    return MenuTable(
+        solved=solved,
+        row=rows,
+        length=length[first[complete]],
+        base=base,
+        first_half=halves_of([run.sample_id(int(i)) for i in at]),
+        text=lambda i: print_chain(_layers(run, int(rows[i])).tolist()),
+    )
 
 
-def _control_table(run: Run, control: Run) -> _Table:
+def halves_of(ids: Sequence[str]) -> Array:
+    """Which half each sample is in, by a hash of its id: the same in every file."""
+    return np.array([xxhash.xxh3_64_intdigest(name.encode()) & 1 for name in ids], dtype=bool)
+
+
+def _control_table(run: Run, control: Run) -> MenuTable:
     """The same chains asked for the drawn answers; without choices, the control's own chains."""
     if run.by_row:
-        return _Table.of(control, None)
+        return MenuTable.of(control, None)
     index, target = control.column("samples/index"), control.column("samples/target")
-    return _Table.of(run, dict(zip(index.tolist(), target.tolist(), strict=True)))
+    return MenuTable.of(run, dict(zip(index.tolist(), target.tolist(), strict=True)))
 
 
 def _layers(run: Run, row: int) -> Any:
