@@ -1,0 +1,125 @@
+"""What the report says of each run in words and numbers, and where its files come from.
+
+    for told in [tell(result) for result in results]: told.warnings, told.paragraphs, told.numbers
+
+The words are conclude.py's, the numbers table.py's: here they are only put in the page's order. Knows nothing
+of HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cola_analysis.conclude import conclude
+from cola_analysis.findings import Comparison, Findings, compare, find
+from cola_analysis.report_embed import clean
+from cola_analysis.results import Result
+from cola_analysis.table import PAPER_CORRECTED, PAPER_SHORTER, rows
+
+FIRST = (
+    *("task", "score", "grader", "model_dir", "model_fingerprint", "n_model_layers", "numerics_id"),
+    *("preset", "policy", "space", "n_simulations", "seed", "control", "samples", "metric"),
+    *("program_version", "git_hash", "backend", "n_workers", "threads", "devices", "host", "transport"),
+    *("created", "run_id", "tasks_fingerprint"),
+)
+"""Attributes that a reader looks for first; the others follow by name."""
+RANKS = "MPI ranks"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A row of the numbers' table; a row without values heads a group."""
+
+    label: str
+    run: str
+    control: str
+    paper: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and its attributes, the important ones first."""
+
+    path: str
+    role: str
+    attributes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One run beside its control."""
+
+    label: str
+    sought: str
+    has_control: bool
+    warnings: list[str]
+    paragraphs: list[str]
+    numbers: list[Number]
+
+
+def tell(result: Result) -> Told:
+    """Words and numbers of a run; RunError if it has no finished sample."""
+    control = result.control
+    ours = find(result.outcomes, result.path)
+    theirs = find(control.outcomes, control.path) if control else None
+    comparison = compare(ours, theirs) if theirs else None
+    drawn = "another question's answer" if result.by_row else "a wrong answer"
+    sought = f"{drawn} drawn at random" if result.is_control else "the right answer"
+    warnings = [*result.warnings, *_left_out(ours, theirs, comparison)]
+    return Told(
+        label=clean(str(result.label)),
+        sought=sought + (f"; its control for {drawn} drawn at random" if control else "; without a control"),
+        has_control=control is not None,
+        warnings=[clean(warning) for warning in warnings],
+        paragraphs=[clean(p) for p in conclude(ours, theirs, comparison)],
+        numbers=_numbers(ours, theirs),
+    )
+
+
+def sources(results: list[Result]) -> list[Source]:
+    """All files in the order of the page, each with what decides its labels and how it was made."""
+    found = []
+    for result in results:
+        for side, role in ((result, "run"), (result.control, "control")):
+            if side:
+                found.append(Source(clean(side.path), role, _attributes(side)))
+    return found
+
+
+def _numbers(ours: Findings, theirs: Findings | None) -> list[Number]:
+    paper = {"claim 1": f"> {100 * PAPER_SHORTER:.0f} %", "claim 2": f"> {100 * PAPER_CORRECTED:.0f} %"}
+    control = [value for _, value in rows(theirs)] if theirs else [""] * len(rows(ours))
+    return [
+        Number(label.strip(), value, other, next((p for name, p in paper.items() if name in label), ""))
+        for (label, value), other in zip(rows(ours), control, strict=True)
+    ]
+
+
+def _left_out(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
+    """What a reader must know before the numbers: samples and chains that do not count."""
+    notes = []
+    for name, side in (("Run", ours), ("Control", theirs)):
+        if side is None:
+            continue
+        o = side.outcomes
+        if o.n_unfinished:
+            notes.append(f"{name}: {o.n_unfinished} of {o.n_in_file} samples are unfinished and left out.")
+        if o.n_base_not_scored:
+            notes.append(
+                f"{name}: {o.n_base_not_scored} base chains have no finite scores and count as not right."
+            )
+    if theirs and comparison and not comparison.n_common == ours.base.n == theirs.base.n:
+        notes.append(
+            f"The run counts {ours.base.n} samples, its control {theirs.base.n}, and both only "
+            f"{comparison.n_common}: their shares are over different samples."
+        )
+    return notes
+
+
+def _attributes(side: Result) -> list[tuple[str, str]]:
+    seen = {**side.identity, **side.provenance}
+    if seen.get("n_workers", "").isdigit() and seen.get("transport") == "mpi":
+        seen[RANKS] = f"{int(seen['n_workers']) + 1} (a master and {seen['n_workers']} workers)"
+    order = [name for name in (*FIRST, RANKS) if name in seen]
+    order += sorted(name for name in seen if name not in order)
+    return [(clean(name), clean(seen[name])) for name in order]
