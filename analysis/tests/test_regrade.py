@@ -199,7 +199,7 @@ def test_runs_that_generate_nothing_and_other_graders_are_refused(
     tmp_path: Path, files: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = str(File([Sample([base(0)])]).write(tmp_path / "plain.h5"))
-    assert main([plain, "--tasks", files[1]], contains_half) == 1
+    assert main([plain, "--tasks", files[1], "--grader", "math-verify"], contains_half) == 1
     assert "only `generate` stores tokens" in capsys.readouterr().err
     letters = write_run(tmp_path / "letters.h5", [SEVEN], [b"7"], [Sample([base(0)])], grader="letter")
     with pytest.raises(SystemExit):

@@ -96,7 +96,8 @@ def curve(
         if np.all(np.isnan(values)):
             continue
         name = f"{label}, control" if prefix else label
-        axes.plot(x, scale * values, color=colour, linestyle=line, linewidth=1.6, label=name)
+        mark = "o" if len(values) == 1 else None  # a line of one point would not be seen
+        axes.plot(x, scale * values, color=colour, linestyle=line, linewidth=1.6, marker=mark, label=name)
         low, high = numbers(rows, prefix + "low"), numbers(rows, prefix + "high")
         axes.fill_between(x, scale * low, scale * high, color=colour, alpha=alpha, linewidth=0)
 
@@ -143,6 +144,6 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
                 handles.values(),
                 handles.keys(),
                 loc="outside lower center",
-                ncols=min(4, len(handles)),
+                ncols=min(max(int(figure.get_figwidth() // 2.2), 1), len(handles)),
                 frameon=False,
             )

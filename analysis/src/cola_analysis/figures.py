@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from cola_analysis.draw import (
     BLUE,
@@ -173,6 +174,8 @@ def compute_saved(frame: pd.DataFrame) -> Figure:
             points(axes, np.arange(len(chosen)), chosen, "saved", colour, marker, SPACES.get(space, space))
             names = [f"{unit},\n{over}" for unit, over in zip(chosen["unit"], chosen["over"], strict=True)]
             axes.set_xticks(range(len(chosen)), names, fontsize=7)
+        axes.set_xlim(-0.5, rows.groupby("space").size().max() - 0.3)
+        axes.set_ylim(min(0, axes.get_ylim()[0]), None)
         axes.set_ylabel("saved (%)")
     return _done(figure, found)
 
@@ -210,6 +213,7 @@ def coverage(frame: pd.DataFrame) -> Figure:
             curve(axes, chosen["k"], chosen, "share", colour, f"measured on the {how}")
         axes.axhline(100 * rows["base_share"].iloc[0], color=GREY, linewidth=0.8, label="base chain")
         axes.set_xlabel("chains of the menu, K")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _percent(axes)
     return _done(figure, found)
 

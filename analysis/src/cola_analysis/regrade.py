@@ -1,7 +1,8 @@
-"""The command `cola-regrade`: grades a run's stored answers again, with math-verify, and lists differences.
+"""The command `cola-regrade`: grades what a run stored again, with a grader chosen, and lists differences.
 
-The search graded with the program's own graders (docs/graders.md); math-verify is another's work, so
-agreement says something. It is optional: without it the command says how to install it.
+The search graded with the program's own graders (docs/graders.md). math-verify is another's work, so
+agreement says something; it is optional: without it the command says how to install it. graders.py has
+those of published code, regrade_scores.py the metrics of scored candidates. None needs the model.
 
 Exit status: 0 done, 1 a file that cannot be used or math-verify is missing, 2 wrong usage.
 """
@@ -13,30 +14,41 @@ import json
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cola_analysis import __version__
+from cola_analysis.boxes import boxes
 from cola_analysis.decode import Answers
+from cola_analysis.graders import FITS, JUDGES, Judge
 from cola_analysis.read import Run, RunError
+from cola_analysis.regrade_scores import METRICS, by_metric
 
 ABOUT = """\
-Decodes the tokens that every chain of a run generated, grades them again with math-verify and lists the
-chains on which it and the search disagree."""
+Grades again what every chain of a run gave, with another grader and without the model, and lists the chains
+on which it and the search disagree. Generated answers are decoded with the vocabulary of the tasks; scored
+choices (letter, loglik) are compared by another metric."""
 
 EPILOG = """\
+graders: math-verify   generated answers (boxed, number), compared by value
+         last-box      the last \\boxed only, compared as text (PoLar's search code)
+         last-number   the last number of the text
+         first-letter  generated letters: the first that stands alone (Dr.LLM's search code)
+         acc, acc_norm scored choices: the largest sum, or the largest sum per byte of the choice
+
 math-verify is not installed with this program:
   pip install 'math-verify==0.9.0' 'antlr4-python3-runtime==4.13.2'
 
 exit status: 0 done; 1 a file cannot be used, or math-verify is missing; 2 wrong usage"""
 
 RULES = ("boxed", "number")
-CELLS = ("both right", "only the search right", "only math-verify right", "neither right")
 TIMEOUT_S = 5
 
-Judge = Callable[[str, str], bool]
-"""(gold, text) -> is the text right?"""
+
+def cells(grader: str) -> tuple[str, str, str, str]:
+    """The four ways in which the search and the grader may judge a chain."""
+    return ("both right", "only the search right", f"only {grader} right", "neither right")
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Disagreement:
 class Regraded:
     """Counts over all chains with an answer, and the chains where the graders differ."""
 
+    grader: str
     counts: Counter[str]
     n_without_tokens: int
     n_without_gold: int
@@ -65,39 +78,6 @@ class Regraded:
     def n(self) -> int:
         """Chains graded by both."""
         return sum(self.counts.values())
-
-
-def boxes(text: str) -> list[str]:
-    r"""The contents of every \boxed{..} and \fbox{..} whose braces close within 512 bytes."""
-    found = []
-    for name in ("\\boxed", "\\fbox"):
-        at = text.find(name)
-        while at >= 0:
-            begin = at + len(name)
-            while text[begin : begin + 1] == " ":
-                begin += 1
-            end = _closing(text, begin)
-            if end is not None and text[begin + 1 : end].strip():
-                found.append((at, text[begin + 1 : end].strip()))
-            at = text.find(name, at + 1)
-    return [content for _, content in sorted(found)]
-
-
-def _closing(text: str, begin: int) -> int | None:
-    depth, at = 0, begin
-    if text[begin : begin + 1] != "{":
-        return None
-    while at < min(len(text), begin + 514):
-        if text[at] == "\\":
-            at += 1
-        elif text[at] == "{":
-            depth += 1
-        elif text[at] == "}":
-            depth -= 1
-            if depth == 0:
-                return at
-        at += 1
-    return None
 
 
 def math_verify_judge(rule: str) -> Judge:
@@ -130,15 +110,18 @@ def math_verify_judge(rule: str) -> Judge:
     return boxed if rule == "boxed" else number
 
 
-def regrade(run: Run, answers: Answers, judge: Judge) -> Regraded:
+def regrade(run: Run, answers: Answers, judge: Judge, grader: str = "math-verify") -> Regraded:
     """Grades every chain of a run that generated something; the same answer to the same question once."""
     counts: Counter[str] = Counter()
     disagreements = []
     without_tokens = without_gold = 0
     known: dict[tuple[str, str], bool] = {}
-    reward = run.chains["reward"]
-    for sample in range(len(run.samples)):
-        gold = answers.sought(sample)
+    reward = run.column("chains/reward")
+    names = cells(grader)
+    letters = run.attributes.get("grader") == "letter"
+    for sample in range(run.n_samples):
+        target = int(run.column("samples/target")[sample])
+        gold = answers.sought(sample) if not letters or target < 0 else chr(ord("A") + target)
         first, last = run.chain_rows(sample)
         if gold is None:
             without_gold += last - first
@@ -151,7 +134,7 @@ def regrade(run: Run, answers: Answers, judge: Judge) -> Regraded:
             if (gold, text) not in known:
                 known[gold, text] = judge(gold, text)
             ours, theirs = bool(reward[row] == 1), known[gold, text]
-            counts[CELLS[2 * (not ours) + (not theirs)]] += 1
+            counts[names[2 * (not ours) + (not theirs)]] += 1
             if ours != theirs:
                 found = boxes(text)
                 disagreements.append(
@@ -165,15 +148,16 @@ def regrade(run: Run, answers: Answers, judge: Judge) -> Regraded:
                         text,
                     )
                 )
-    return Regraded(counts, without_tokens, without_gold, disagreements)
+    return Regraded(grader, counts, without_tokens, without_gold, disagreements)
 
 
 def report(result: Regraded, run: Run, limit: int) -> str:
     """Counts, then at most `limit` disagreements (0: all)."""
     lines = [f"run  {run.path}", f"chains graded by both: {result.n}"]
-    lines += [f"  {name:<24}{result.counts[name]:>10}" for name in CELLS]
+    names = cells(result.grader)
+    lines += [f"  {name:<24}{result.counts[name]:>10}" for name in names]
     if result.n:
-        same = result.counts[CELLS[0]] + result.counts[CELLS[3]]
+        same = result.counts[names[0]] + result.counts[names[3]]
         lines.append(f"agreement: {same} of {result.n} ({100 * same / result.n:.2f} %)")
     if result.n_without_tokens:
         lines.append(f"without generated tokens, not graded: {result.n_without_tokens}")
@@ -181,9 +165,8 @@ def report(result: Regraded, run: Run, limit: int) -> str:
         lines.append(f"of samples without an answer to look for, not graded: {result.n_without_gold}")
     shown = result.disagreements[: limit or None]
     for d in shown:
-        side = (
-            "search: right, math-verify: not" if d.search_right else "search: not right, math-verify: right"
-        )
+        ours, theirs = ("right", "not") if d.search_right else ("not right", "right")
+        side = f"search: {ours}, {result.grader}: {theirs}"
         answer = d.answer or d.text[-80:]
         lines.append(f"{d.sample}, chain {d.chain}: {side}; gold {d.gold!r}, answer {answer!r}")
     if len(shown) < len(result.disagreements):
@@ -199,7 +182,12 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("run", metavar="RUN.h5", help="result of `cola search` on tasks of score rule generate")
+    p.add_argument("run", metavar="RUN.h5", help="result of `cola search`")
+    p.add_argument(
+        "--grader",
+        choices=("math-verify", *JUDGES, *METRICS),
+        help="who grades; default: math-verify for generated answers, acc_norm for scored choices",
+    )
     p.add_argument(
         "--tasks",
         metavar="TASKS.h5",
@@ -223,6 +211,42 @@ def _rule(run: Run, asked: str | None) -> str:
     return rule
 
 
+def _scored(run: Run, options: argparse.Namespace) -> str:
+    """Scored choices by another metric."""
+    grader = options.grader or "acc_norm"
+    if grader not in METRICS:
+        raise RunError(
+            f"{run.path}: score rule {run.attribute('score')}: nothing was generated; "
+            f"only `generate` stores tokens to grade, scores are graded by {' or '.join(METRICS)}"
+        )
+    result = by_metric(run, grader)
+    return json.dumps(result.as_json(), indent=2) if options.json else "\n".join(result.lines())
+
+
+def _generated(run: Run, options: argparse.Namespace, judge: Judge | None) -> str:
+    """Generated answers by another grader."""
+    grader = options.grader or "math-verify"
+    if grader in METRICS:
+        raise RunError(f"{run.path}: answers were generated, and have no scores to compare by {grader}")
+    ours = run.attributes.get("grader")
+    if grader in FITS and ours not in FITS[grader]:
+        raise RunError(f"{run.path}: grader {ours!r}; {grader} is for runs of {' or '.join(FITS[grader])}")
+    answers = Answers.open(run, _tasks(options))
+    chosen = judge or JUDGES.get(grader) or math_verify_judge(_rule(run, options.rule))
+    result = regrade(run, answers, chosen, grader)
+    if not options.json:
+        return report(result, run, options.limit)
+    told = {
+        "run": options.run,
+        "grader": grader,
+        "counts": {name: result.counts[name] for name in cells(grader)},
+        "without_tokens": result.n_without_tokens,
+        "without_gold": result.n_without_gold,
+        "disagreements": [asdict(d) for d in result.disagreements],
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False)
+
+
 def _tasks(options: argparse.Namespace) -> str:
     beside = Path(options.run).with_name("tasks.h5")
     if options.tasks is None and not beside.exists():
@@ -237,24 +261,7 @@ def main(arguments: Sequence[str] | None = None, judge: Judge | None = None) -> 
         parser().error(f"--limit {options.limit}: expected 0 or more")
     try:
         with Run.open(options.run) as run:
-            answers = Answers.open(run, _tasks(options))
-            result = regrade(run, answers, judge or math_verify_judge(_rule(run, options.rule)))
-            if options.json:
-                print(
-                    json.dumps(
-                        {
-                            "run": options.run,
-                            "counts": {name: result.counts[name] for name in CELLS},
-                            "without_tokens": result.n_without_tokens,
-                            "without_gold": result.n_without_gold,
-                            "disagreements": [asdict(d) for d in result.disagreements],
-                        },
-                        indent=2,
-                        ensure_ascii=False,
-                    )
-                )
-            else:
-                print(report(result, run, options.limit))
+            print(_scored(run, options) if not run.generated else _generated(run, options, judge))
     except RunError as error:
         print(f"cola-regrade: {error}", file=sys.stderr)
         return 1
