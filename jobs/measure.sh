@@ -205,17 +205,20 @@ measure_master() {
 
 # without the model; the workers sleep, so cores are not what they wait for
 measure_workers() {
-    local build simulate
+    local build simulate numbers wide how
     build=$(dirname "$cola")
-    simulate=(--samples 570 --simulations 200)
-    if [[ $quick == yes ]]; then simulate=(--samples 60 --simulations 50 --workers 1,8,64,512,4096); fi
+    simulate=(--samples 570 --simulations 200) numbers="1,8,64,128,256,512,1024,2048,4096" wide="1,4,8,16,32,64,128"
+    if [[ $quick == yes ]]; then simulate=(--samples 60 --simulations 50) numbers="1,8,64,512,4096" wide="1,8,64"; fi
     [[ -x $build/tests/mpi/make_tasks ]] || die "$build/tests/mpi/make_tasks is not there: build with COLA_TESTS=ON"
     printf '#### Adding workers, simulated: useful evaluations/s (efficiency)\n\n'
-    command="$build/simulate_workers ${simulate[*]}"
-    say "$command"
-    "$build/simulate_workers" "${simulate[@]}" || die "it failed: $command"
-    note "W: --speculate"
-    end_table
+    for how in "--workers $numbers" "--parallel 32 --latency-ms 640 --workers $wide"; do
+        command="$build/simulate_workers ${simulate[*]} $how"
+        say "$command"
+        # shellcheck disable=SC2086 # words
+        "$build/simulate_workers" "${simulate[@]}" $how || die "it failed: $command"
+        note "W: --speculate"
+        end_table
+    done
     printf '#### The simulation beside real searches\n\n'
     command="tests/mpi/scale.sh $cola $build/tests/mpi/make_tasks $build/simulate_workers"
     if [[ $quick == no ]]; then command+=" long"; fi

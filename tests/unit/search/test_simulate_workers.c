@@ -91,7 +91,7 @@ static void every_evaluation_is_counted_once(void **state)
     static const uint32_t workers[] = {1, 2, 3, 8, 40}, widths[] = {1, 2, 8, 32}, parallel[] = {1, 4};
     (void)state;
     struct landscape landscape = landscape_of(0.3, 0.8);
-    uint64_t n_like_parent = 0;
+    uint64_t n_like_parent = 0, n_dropped = 0;
     for (size_t i = 0; i < 5; i++)
         for (size_t j = 0; j < 4; j++)
             for (size_t k = 0; k < 2; k++) {
@@ -106,11 +106,13 @@ static void every_evaluation_is_counted_once(void **state)
                 assert_true(found.most_out <= o.credit && found.most_running <= o.parallel);
                 assert_true(found.most_running == o.parallel ||
                             N_SAMPLES * widths[j] <= workers[i] * o.parallel);
+                n_dropped += found.n_dropped;
                 assert_near(found.master_busy_s, 1e-5 * (double)found.n_sent, 1e-9);
                 /* the trees are the same, whoever evaluates and however many guesses there are */
                 if (n_like_parent == 0) n_like_parent = found.n_like_parent;
                 assert_int_equal(found.n_like_parent, n_like_parent);
             }
+    assert_true(n_dropped > 0); /* guesses that turned out wrong while they waited */
 }
 
 static void equal_options_give_equal_outcomes(void **state)
