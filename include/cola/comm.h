@@ -30,6 +30,7 @@ struct cola_comm_ops {
     const char *name; /* "mpi", "local" */
     enum cola_status (*send)(struct cola_comm *comm, uint32_t to, const void *bytes, size_t n_bytes);
     enum cola_status (*receive)(struct cola_comm *comm, double timeout_s, struct cola_packet *out);
+    bool (*has_message)(struct cola_comm *comm);
     void (*abort)(struct cola_comm *comm, int exit_status);
     void (*close)(struct cola_comm *comm);
 };
@@ -53,6 +54,12 @@ static inline enum cola_status cola_comm_receive(struct cola_comm *comm, double 
                                                  struct cola_packet *out)
 {
     return comm->ops->receive(comm, timeout_s, out);
+}
+
+/* Whether a receive would find a message now. Takes none. */
+static inline bool cola_comm_has_message(struct cola_comm *comm)
+{
+    return comm->ops->has_message(comm);
 }
 
 /* Ends every rank at once, for when the transport itself failed. mpi: does not return. local: the other

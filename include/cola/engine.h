@@ -29,6 +29,9 @@
 struct cola_weight_sharing {
     uint64_t key;           /* equal for those that share; 0: nobody does */
     uint32_t rank, n_ranks; /* of this engine on its machine; rank 0 packs the weights for all */
+    /* Asked while this engine waits for rank 0's: true ends create with COLA_ERR_STOPPED. NULL: never. */
+    bool (*given_up)(void *user);
+    void *user;
 };
 
 /* The largest request that will come; n_rows 0: not known. */

@@ -6,7 +6,7 @@
  *     ... fill cola_shared_memory_bytes(memory) ...
  *     COLA_TRY(cola_shared_memory_offer(memory, n_others));
  *
- *     COLA_TRY(cola_shared_memory_join(&name, n_bytes, 60, &memory));           the others
+ *     COLA_TRY(cola_shared_memory_join(&name, n_bytes, &patience, &memory));    the others
  *
  *     cola_shared_memory_close(memory);                                         all
  *
@@ -16,6 +16,7 @@
 #ifndef COLA_SHARED_MEMORY_H
 #define COLA_SHARED_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cola/status.h"
@@ -35,10 +36,17 @@ enum cola_status cola_shared_memory_create(const struct cola_shared_name *name, 
  * join, by a thread that ends with the last of them or with close. */
 enum cola_status cola_shared_memory_offer(struct cola_shared_memory *memory, uint32_t n_others);
 
-/* Waits until the first offers its bytes. COLA_ERR_UNSUPPORTED: nobody of that name within wait_s, or no
- * bytes within ten minutes, or refused by the system; COLA_ERR_MISMATCH: other content, size or user;
- * COLA_ERR_STOPPED: the first ended or gave up before it offered them. */
-enum cola_status cola_shared_memory_join(const struct cola_shared_name *name, uint64_t n_bytes, double wait_s,
+struct cola_shared_patience {
+    double seconds;               /* until somebody of that name is there */
+    bool (*given_up)(void *user); /* asked again and again while waiting for him; NULL: never */
+    void *user;
+};
+
+/* Waits until the first offers its bytes. COLA_ERR_UNSUPPORTED: nobody of that name in time, or no bytes
+ * within ten minutes, or refused by the system; COLA_ERR_MISMATCH: other content, size or user;
+ * COLA_ERR_STOPPED: the first ended or gave up before it offered them, or given_up said so. */
+enum cola_status cola_shared_memory_join(const struct cola_shared_name *name, uint64_t n_bytes,
+                                         const struct cola_shared_patience *patience,
                                          struct cola_shared_memory **out);
 
 /* [n_bytes], whole pages; read-only for those that joined. */

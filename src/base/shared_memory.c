@@ -180,20 +180,25 @@ static void sleep_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-static enum cola_status find(const struct cola_shared_name *name, double wait_s, int *out)
+static enum cola_status find(const struct cola_shared_name *name, const struct cola_shared_patience *patience,
+                             int *out)
 {
     struct sockaddr_un address;
     socklen_t n = address_of(name, &address);
-    double until_s = cola_clock_s() + wait_s;
+    double until_s = cola_clock_s() + patience->seconds;
     int socket_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (socket_ < 0) return refused("socket");
     while (connect(socket_, (struct sockaddr *)&address, n) != 0) {
         bool not_yet = errno == ECONNREFUSED || errno == EAGAIN || errno == EINTR;
-        if (not_yet && cola_clock_s() < until_s) {
+        bool given_up = not_yet && patience->given_up && patience->given_up(patience->user);
+        if (not_yet && !given_up && cola_clock_s() < until_s) {
             sleep_ms(20);
             continue;
         }
-        enum cola_status status = refused("the first process of this machine cannot be reached");
+        enum cola_status status =
+            given_up
+                ? cola_fail(COLA_ERR_STOPPED, "shared memory: stopped before the first process offered it")
+                : refused("the first process of this machine cannot be reached");
         close(socket_);
         return status;
     }
@@ -253,7 +258,8 @@ static enum cola_status check(const struct cola_shared_memory *m, const struct g
     return COLA_OK;
 }
 
-enum cola_status cola_shared_memory_join(const struct cola_shared_name *name, uint64_t n_bytes, double wait_s,
+enum cola_status cola_shared_memory_join(const struct cola_shared_name *name, uint64_t n_bytes,
+                                         const struct cola_shared_patience *patience,
                                          struct cola_shared_memory **out)
 {
     struct cola_shared_memory *m = NULL;
@@ -261,7 +267,7 @@ enum cola_status cola_shared_memory_join(const struct cola_shared_name *name, ui
     int socket_ = -1;
     enum cola_status status = COLA_OK;
     COLA_TRY_DONE(allocate(name, n_bytes, &m));
-    COLA_TRY_DONE(find(name, wait_s, &socket_));
+    COLA_TRY_DONE(find(name, patience, &socket_));
     if (!is_same_user(socket_)) {
         status = cola_fail(COLA_ERR_MISMATCH, "shared memory: another user's process has this name");
         goto done;

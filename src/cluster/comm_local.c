@@ -96,6 +96,15 @@ static enum cola_status local_receive(struct cola_comm *comm, double timeout_s, 
     return COLA_OK;
 }
 
+static bool local_has_message(struct cola_comm *comm)
+{
+    struct shared *shared = ((struct local *)comm)->shared;
+    pthread_mutex_lock(&shared->mutex);
+    bool here = shared->box[comm->rank].first != NULL;
+    pthread_mutex_unlock(&shared->mutex);
+    return here;
+}
+
 static void local_abort(struct cola_comm *comm, int exit_status)
 {
     struct shared *shared = ((struct local *)comm)->shared;
@@ -130,6 +139,7 @@ static void local_close(struct cola_comm *comm)
 static const struct cola_comm_ops local_ops = {.name = "local",
                                                .send = local_send,
                                                .receive = local_receive,
+                                               .has_message = local_has_message,
                                                .abort = local_abort,
                                                .close = local_close};
 

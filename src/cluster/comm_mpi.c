@@ -143,6 +143,14 @@ static enum cola_status mpi_receive(struct cola_comm *comm, double timeout_s, st
     return COLA_OK;
 }
 
+static bool mpi_has_message(struct cola_comm *comm)
+{
+    int here = 0;
+    for (int i = 0; i < 2 && !here; i++) /* as in look */
+        MPI_Iprobe(MPI_ANY_SOURCE, TAG_MESSAGE, ((struct mpi *)comm)->world, &here, MPI_STATUS_IGNORE);
+    return here;
+}
+
 static void mpi_abort(struct cola_comm *comm, int exit_status)
 {
     MPI_Abort(((struct mpi *)comm)->world, exit_status);
@@ -177,8 +185,12 @@ static void mpi_close(struct cola_comm *comm)
     free(m);
 }
 
-static const struct cola_comm_ops mpi_ops = {
-    .name = "mpi", .send = mpi_send, .receive = mpi_receive, .abort = mpi_abort, .close = mpi_close};
+static const struct cola_comm_ops mpi_ops = {.name = "mpi",
+                                             .send = mpi_send,
+                                             .receive = mpi_receive,
+                                             .has_message = mpi_has_message,
+                                             .abort = mpi_abort,
+                                             .close = mpi_close};
 
 /* Cores of this rank: one that k workers of the node are bound to counts 1/k. So ranks with sets of their own
  * get those, and ranks that share all cores share them evenly. `set` is of every rank of the node, `worker`

@@ -30,9 +30,9 @@ struct cola_evaluator { /* embedded first in each implementation's struct */
 
 /* Fill *out and, of `hello`, what is the evaluator's: all but program, host, credit and load_s. `comm` and
  * `start` say which workers may share weights. */
-enum cola_status cola_evaluator_open_engine(const struct cola_worker_options *options,
-                                            const struct cola_comm *comm, const struct cola_start *start,
-                                            struct cola_hello *hello, struct cola_evaluator **out);
+enum cola_status cola_evaluator_open_engine(const struct cola_worker_options *options, struct cola_comm *comm,
+                                            const struct cola_start *start, struct cola_hello *hello,
+                                            struct cola_evaluator **out);
 enum cola_status cola_evaluator_open_synthetic(const struct cola_worker_options *options,
                                                struct cola_hello *hello, struct cola_evaluator **out);
 

@@ -84,14 +84,24 @@ static enum cola_status describe(const struct with_engine *w, const struct cola_
     return COLA_OK;
 }
 
-static enum cola_status load(struct with_engine *w, const struct cola_comm *comm,
-                             const struct cola_start *start, struct cola_hello *hello)
+/* Before HELLO only one message can come after START: the dismissal, when the search stops early. Then the
+ * engine that this one waits for may be gone already. */
+static bool is_dismissed(void *comm)
+{
+    return cola_comm_has_message(comm);
+}
+
+static enum cola_status load(struct with_engine *w, struct cola_comm *comm, const struct cola_start *start,
+                             struct cola_hello *hello)
 {
     const struct cola_worker_options *o = w->options;
     struct cola_engine_options engine = o->engine;
     if (engine.n_threads == 0) engine.n_threads = comm->n_cores;
-    engine.sharing = (struct cola_weight_sharing){
-        .key = o->own_weights ? 0 : start->sharing_key, .rank = comm->node_rank, .n_ranks = comm->node_ranks};
+    engine.sharing = (struct cola_weight_sharing){.key = o->own_weights ? 0 : start->sharing_key,
+                                                  .rank = comm->node_rank,
+                                                  .n_ranks = comm->node_ranks,
+                                                  .given_up = is_dismissed,
+                                                  .user = comm};
     COLA_TRY(cola_model_open(o->model_dir, &w->model));
     w->base.n_layers = cola_model_config(w->model)->n_layers;
     engine.demand = start->most;
@@ -101,9 +111,9 @@ static enum cola_status load(struct with_engine *w, const struct cola_comm *comm
     return describe(w, comm, engine.n_threads, hello);
 }
 
-enum cola_status cola_evaluator_open_engine(const struct cola_worker_options *options,
-                                            const struct cola_comm *comm, const struct cola_start *start,
-                                            struct cola_hello *hello, struct cola_evaluator **out)
+enum cola_status cola_evaluator_open_engine(const struct cola_worker_options *options, struct cola_comm *comm,
+                                            const struct cola_start *start, struct cola_hello *hello,
+                                            struct cola_evaluator **out)
 {
     struct with_engine *w;
     COLA_TRY(cola_alloc((void **)&w, 1, sizeof *w, "a worker"));

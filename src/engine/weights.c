@@ -76,13 +76,15 @@ static uint64_t content_of(const struct cola_engine *e)
 static enum cola_status share_room(struct cola_engine *e)
 {
     const struct cola_weight_sharing *sharing = &e->sharing;
-    static const double wait_s = 60; /* the first engine may still be reading the model's headers */
+    /* the first engine may still be reading the model's headers */
+    const struct cola_shared_patience patience = {60, sharing->given_up, sharing->user};
     struct weights *w = &e->weights;
     struct cola_shared_name name = {.key = sharing->key, .content = content_of(e)};
     bool first = sharing->rank == 0;
     enum cola_status status = first ? cola_shared_memory_create(&name, w->room_bytes, &w->shared)
-                                    : cola_shared_memory_join(&name, w->room_bytes, wait_s, &w->shared);
+                                    : cola_shared_memory_join(&name, w->room_bytes, &patience, &w->shared);
     if (status == COLA_ERR_MEMORY) return status;
+    if (status == COLA_ERR_STOPPED && sharing->given_up && sharing->given_up(sharing->user)) return status;
     if (status != COLA_OK) {
         cola_log(COLA_LOG_WARN, "engine %u of %u of this machine has a copy of the weights of its own: %s",
                  sharing->rank, sharing->n_ranks, cola_error_text());

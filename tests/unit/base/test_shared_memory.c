@@ -45,7 +45,8 @@ static pid_t start_reader(const struct cola_shared_name *name)
     pid_t pid = fork();
     if (pid != 0) return pid;
     struct cola_shared_memory *memory;
-    enum cola_status status = cola_shared_memory_join(name, N_BYTES, 20, &memory);
+    enum cola_status status =
+        cola_shared_memory_join(name, N_BYTES, &(struct cola_shared_patience){.seconds = 20}, &memory);
     if (status != COLA_OK) _exit(10 + (int)status);
     bool good = is_filled(memory);
     cola_shared_memory_close(memory);
@@ -79,6 +80,11 @@ static void others_read_what_the_first_filled_whoever_comes_late(void **state)
     }
 }
 
+static bool third_time(void *n_asked)
+{
+    return ++*(int *)n_asked == 3;
+}
+
 static void first_may_leave_before_the_others(void **state)
 {
     (void)state;
@@ -87,13 +93,20 @@ static void first_may_leave_before_the_others(void **state)
     assert_int_equal(cola_shared_memory_create(&name, N_BYTES, &first), COLA_OK);
     fill(first);
     assert_int_equal(cola_shared_memory_offer(first, 5), COLA_OK); /* four of them never come */
-    assert_int_equal(cola_shared_memory_join(&name, N_BYTES, 5, &other), COLA_OK);
+    assert_int_equal(
+        cola_shared_memory_join(&name, N_BYTES, &(struct cola_shared_patience){.seconds = 5}, &other),
+        COLA_OK);
     cola_shared_memory_close(first);
     assert_true(is_filled(other));
     cola_shared_memory_close(other);
     double since_s = cola_clock_s(); /* the name went with the first */
-    assert_int_equal(cola_shared_memory_join(&name, N_BYTES, 0.2, &other), COLA_ERR_UNSUPPORTED);
+    assert_int_equal(
+        cola_shared_memory_join(&name, N_BYTES, &(struct cola_shared_patience){.seconds = 0.2}, &other),
+        COLA_ERR_UNSUPPORTED);
     assert_true(cola_clock_s() - since_s < 5);
+    struct cola_shared_patience patience = {.seconds = 60, .given_up = third_time, .user = &(int){0}};
+    assert_int_equal(cola_shared_memory_join(&name, N_BYTES, &patience, &other), COLA_ERR_STOPPED);
+    assert_true(cola_clock_s() - since_s < 10);
     assert_int_equal(cola_shared_memory_create(&name, N_BYTES, &first), COLA_OK);
     cola_shared_memory_close(first); /* nothing offered */
     cola_shared_memory_close(NULL);
@@ -108,10 +121,16 @@ static void other_content_and_size_are_refused(void **state)
     assert_int_equal(cola_shared_memory_create(&name, N_BYTES, &first), COLA_OK);
     fill(first);
     assert_int_equal(cola_shared_memory_offer(first, 9), COLA_OK);
-    assert_int_equal(cola_shared_memory_join(&other_name, N_BYTES, 5, &other), COLA_ERR_MISMATCH);
-    assert_int_equal(cola_shared_memory_join(&name, N_BYTES + 4096, 5, &other), COLA_ERR_MISMATCH);
+    assert_int_equal(
+        cola_shared_memory_join(&other_name, N_BYTES, &(struct cola_shared_patience){.seconds = 5}, &other),
+        COLA_ERR_MISMATCH);
+    assert_int_equal(
+        cola_shared_memory_join(&name, N_BYTES + 4096, &(struct cola_shared_patience){.seconds = 5}, &other),
+        COLA_ERR_MISMATCH);
     assert_int_equal(cola_shared_memory_create(&name, N_BYTES, &other), COLA_ERR_UNSUPPORTED); /* taken */
-    assert_int_equal(cola_shared_memory_join(&name, N_BYTES, 5, &other), COLA_OK);
+    assert_int_equal(
+        cola_shared_memory_join(&name, N_BYTES, &(struct cola_shared_patience){.seconds = 5}, &other),
+        COLA_OK);
     cola_shared_memory_close(other);
     cola_shared_memory_close(first);
 }
@@ -165,7 +184,9 @@ static void shared_bytes_are_read_only(void **state)
     assert_int_equal(cola_shared_memory_create(&name, N_BYTES, &first), COLA_OK);
     fill(first);
     assert_int_equal(cola_shared_memory_offer(first, 1), COLA_OK);
-    assert_int_equal(cola_shared_memory_join(&name, N_BYTES, 5, &other), COLA_OK);
+    assert_int_equal(
+        cola_shared_memory_join(&name, N_BYTES, &(struct cola_shared_patience){.seconds = 5}, &other),
+        COLA_OK);
     struct cola_shared_memory *both[] = {first, other};
     for (int i = 0; i < 2; i++) {
         pid_t writer = fork();

@@ -318,7 +318,7 @@ static void engines_share_one_copy_of_the_weights(void **state)
     uint64_t key = ((uint64_t)getpid() << 32) + 5;
     (void)state;
     for (uint32_t i = 0; i < 4; i++) {
-        options.sharing = (struct cola_weight_sharing){i < 3 ? key : 0, i, 3};
+        options.sharing = (struct cola_weight_sharing){.key = i < 3 ? key : 0, .rank = i, .n_ranks = 3};
         assert_int_equal(cola_engine_create(model, &options, &e[i]), COLA_OK);
         cola_engine_info(e[i], &info[i]);
         assert_int_equal(info[i].weights_are_shared, i < 3);
@@ -357,7 +357,8 @@ static void other_layout_is_not_shared(void **state)
         for (uint32_t i = 0; i < 2; i++) { /* the second: whatever "auto" is here, of cpu */
             options.backend = i ? "cpu" : backend[b][0];
             options.isa = i ? "auto" : backend[b][1];
-            options.sharing = (struct cola_weight_sharing){((uint64_t)getpid() << 32) + 7 + b, i, 2};
+            options.sharing = (struct cola_weight_sharing){
+                .key = ((uint64_t)getpid() << 32) + 7 + b, .rank = i, .n_ranks = 2};
             assert_int_equal(cola_engine_create(model, &options, &runs[i].engine), COLA_OK);
             cola_engine_info(runs[i].engine, &info[i]);
         }
