@@ -24,6 +24,16 @@ if [[ ${4:-} == long ]]; then
     searches=("1 1 1" "2 1 1" "3 1 1" "4 1 1" "7 1 1" "1 8 1" "4 8 1" "7 8 1" "2 1 8" "4 1 8" "7 1 8" "2 8 8" "4 8 8" "7 8 8")
 fi
 
+# what the simulation refuses, it refuses by name
+"$simulate" --help | grep -q -- --master-us || die "simulate_workers --help"
+for bad in "--workers 0" "--workers 1,,2" "--workers 1;2" "--speculate 9999" "--right 2" "--samples 0" "--nothing 1"; do
+    status=0
+    # shellcheck disable=SC2086 # an option and its value
+    "$simulate" --samples 1 --simulations 1 --workers 1 --speculate 1 $bad >"$work/out" 2>"$work/error" || status=$?
+    [[ $status == 2 && ! -s $work/out ]] || die "simulate_workers $bad: exit status $status"
+    grep -q -- "${bad%% *}" "$work/error" || die "simulate_workers $bad: the error does not name it: $(cat "$work/error")"
+done
+
 "$make_tasks" "$work/tasks.h5" loglik "$samples" "$vocabulary" 1
 
 predict() { # predict WORKERS WIDTH IN_FLIGHT: useful evaluations/s
