@@ -43,7 +43,7 @@ def _chance(table1: pd.DataFrame) -> list[str]:
     adjusted = holm([float(r["fair_mcnemar_p"]) for r in rows])
     told = []
     for row, p in zip(rows, adjusted, strict=True):
-        name = f"{row['model']}, {row['task']}, {row['column']}"
+        name = f"{row['model']}, {row['task']}, {row['preset']}, {row['column']}"
         counts = (
             f"{_n(row['fair_hits'])} right answers against {_n(row['fair_control_hits'])} drawn wrong ones "
             f"on the same {_n(row['fair_n'])} samples"
@@ -101,7 +101,8 @@ def _saved(frame: pd.DataFrame) -> list[str]:
         if row["over"] != "all samples" or row["unit"] != "layers" or not _is(row["saved"]):
             continue
         text = (
-            f"{row['model']}, {row['task']}, {SPACES.get(row['space'], row['space'])}: answering every "
+            f"{row['model']}, {row['task']}, {row['preset']}, {SPACES.get(row['space'], row['space'])}: "
+            "answering every "
             "sample that is right at the base by its shortest right chain, and all others by the base, would "
             "save "
             f"{_percent(row, 'saved')} of the layers at equal accuracy"
