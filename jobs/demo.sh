@@ -97,7 +97,7 @@ step "model: $model"
 step "tasks: $rows questions of $benchmark, asked $how"
 mkdir -p "$out"
 if [[ $resume == no ]]; then
-    rm -f "$out"/{run,control}.h5 "$out"/{run,control}.h5.journal "$out"/tasks.h5 "$out"/findings.*
+    rm -f "$out"/{run,control}.h5 "$out"/{run,control}.h5.journal "$out"/tasks.h5 "$out"/findings.* "$out"/report.html
 fi
 if [[ ! -f $out/tasks.h5 ]]; then
     .venv/bin/python jobs/prepare.py --model "$model" --task "$benchmark" --rows "jobs/data/$benchmark.jsonl" \
@@ -116,6 +116,7 @@ mpi "$cola" search "$out/tasks.h5" "${search_options[@]}" --control wrong-answer
 
 step "findings"
 .venv/bin/cola-findings "$out/run.h5" --control "$out/control.h5" --figure "$out/findings.png"
+.venv/bin/cola-report "$out/run.h5" --control "$out/control.h5" --out "$out/report.html"
 
 sample=$(env PYTHONPATH=jobs .venv/bin/python -m cola_jobs.example_sample "$out/run.h5")
 printf '\n-- one question: %s show %s --sample %s\n\n' "$cola" "$out/run.h5" "$sample"
@@ -125,6 +126,7 @@ cat <<TEXT
 
 == done after $SECONDS s. What is where:
    $out/run.h5, control.h5   every chain tried, with its $stored (docs/format-run.md)
+   $out/report.html          the report: open it in a browser (docs/report.md)
    $out/findings.png         the figure
    $out/tasks.h5             the questions as token ids (docs/format-tasks.md)
    $cola --help    the program; try: $cola show $out/run.h5

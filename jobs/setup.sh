@@ -9,8 +9,8 @@ usage() {
 usage: jobs/setup.sh [demo|tests|compare]
 
   demo     what building and jobs/demo.sh need (the default)
-  tests    that, and what tests/run.sh needs: cmocka, clang with its fuzzer and formatter, h5dump, pytest, ruff,
-           pyarrow
+  tests    that, and what tests/run.sh needs: cmocka, clang with its fuzzer and formatter, h5dump, chromium,
+           pytest, ruff, pyarrow
   compare  what demo needs, and torch for cola-hf-loop: 0.6 GB to download, 1.3 GB in .venv
 
 Debian packages are installed with apt-get, as root or through sudo. Without either, or on another distribution,
@@ -34,7 +34,8 @@ packages=(gcc libc6-dev cmake ninja-build pkg-config libopenmpi-dev openmpi-bin 
     libxxhash-dev libdnnl-dev zlib1g-dev python3 python3-venv ca-certificates)
 if [[ $mode == tests ]]; then
     packages+=(libcmocka-dev clang libclang-rt-14-dev clang-format hdf5-tools
-        slurmctld slurmd slurm-client munge) # a private Slurm, tests/slurm
+        slurmctld slurmd slurm-client munge # a private Slurm, tests/slurm
+        chromium) # the report, tests/python/test_report_page.py
 fi
 
 missing_packages() {

@@ -173,9 +173,10 @@ class Page:
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
 
-    def evaluate(self, expression: str) -> Any:
-        """A JavaScript expression's value, as JSON carries it."""
-        got = self.send("Runtime.evaluate", {"expression": expression, "returnByValue": True})
+    def evaluate(self, expression: str, wait: bool = False) -> Any:
+        """A JavaScript expression's value, as JSON carries it; wait: for the promise that it gives."""
+        params = {"expression": expression, "returnByValue": True, "awaitPromise": wait}
+        got = self.send("Runtime.evaluate", params)
         if "exceptionDetails" in got:
             raise ChromiumError(f"{expression}: {json.dumps(got['exceptionDetails'])}")
         return got["result"].get("value")
@@ -209,6 +210,7 @@ class Page:
 
     def screenshot(self, path: Path, whole: bool = False) -> bytes:
         """The window, or the whole page, as PNG."""
+        self.send("Page.bringToFront")  # a tab in the background is not painted, and the answer never comes
         data = self.send("Page.captureScreenshot", {"format": "png", "captureBeyondViewport": whole})["data"]
         path.write_bytes(base64.b64decode(data))
         return path.read_bytes()

@@ -31,6 +31,9 @@ from cola_analysis.write import TITLES
 MOST_CHAINS = 1_000_000
 """Chains whose trees are in the page: some 25 MB."""
 
+OPEN = ("table1", "claims")
+"""Tables that are shown without being asked for."""
+
 ABOUT = """\
 Makes one HTML file of a search: what may be concluded, all tables and figures, a sortable table of the
 samples, the tree of each sample, and where the numbers come from. It needs no network and no other file."""
@@ -77,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status; usage errors end the process with status 2."""
     options = parser().parse_args(arguments)
     try:
+        _check_folder(Path(options.out))
         results = load(options.run, options.control, options.force)
         frames = collect_frames(results, options.robustness, options.cross, options.config)
         html = page(contents_of(results, frames, options.max_chains))
@@ -94,16 +98,24 @@ def contents_of(
     """All that the page shows of these runs; frames: those of collect_frames, made here by default."""
     if frames is None:
         frames = collect_frames(results)
+    files, attributes = sources(results)
     names = ", ".join(dict.fromkeys(f"{r.label.model} on {r.label.task}" for r in results))
     return Contents(
         title=clean(f"Search report: {names}"),
         program=f"cola-analysis {__version__}",
         told=[tell(result) for result in results],
         together=[clean(paragraph) for paragraph in conclude_set(results, frames)],
-        sections=[_section(name, frame) for name, frame in frames.items() if len(frame)],
-        sources=sources(results),
-        files=_files(results, most_chains),
+        sections=_sections(frames),
+        sources=files,
+        attributes=attributes,
+        files=_trees(results, most_chains),
     )
+
+
+def _sections(frames: dict[str, pd.DataFrame]) -> list[Section]:
+    """What is open first, then the figures, then tables alone: so two figures stand side by side."""
+    made = [_section(name, frame) for name, frame in frames.items() if len(frame)]
+    return sorted(made, key=lambda s: 0 if s.is_open else 1 if s.drawing else 2)
 
 
 def _section(name: str, frame: pd.DataFrame) -> Section:
@@ -111,16 +123,25 @@ def _section(name: str, frame: pd.DataFrame) -> Section:
     from cola_analysis.report_figures import inline_svg
 
     drawing = inline_svg(name, frame) if name in FIGURES else None
-    return Section(name, TITLES[name], table_view(frame), drawing)
+    drawn = drawing.title if drawing else ""
+    title = drawn if drawn.startswith("Figure") else TITLES[name]
+    caption = "" if drawn.lower() in title.lower() else drawn
+    return Section(name, title, caption, table_view(frame), drawing, name in OPEN)
 
 
-def _files(results: list[Result], most_chains: int) -> list[dict[str, Any]]:
+def _trees(results: list[Result], most_chains: int) -> list[dict[str, Any]]:
     """Runs first, so that they get the room for trees; then their controls."""
     files = []
     for side in [*results, *(result.control for result in results if result.control)]:
         files.append(tree_data(side, most_chains))
         most_chains -= files[-1]["nChains"]
     return files
+
+
+def _check_folder(path: Path) -> None:
+    """Said at once, not after minutes of work."""
+    if not path.absolute().parent.is_dir():
+        raise RunError(f"{path}: cannot write the report: there is no directory {path.parent}")
 
 
 def _write(path: Path, html: str) -> None:

@@ -21,7 +21,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 VISIBLE_CONTROLS = 0x2400
 """Unicode's pictures of the control characters start here."""
 ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""Without these characters no `</script>`, `<!--` or `]]>` can stand in a script tag; JSON reads them back."""
+"""Without these no `</script>`, `<!--` or `]]>` can stand in a script tag; JSON reads them back."""
 
 
 def clean(text: str) -> str:

@@ -25,10 +25,16 @@ from cola_analysis import draw
 from cola_analysis.figures import FIGURES
 from cola_analysis.report_embed import clean
 
+NAMES = ("model", "task")
+LONGEST_NAME = 33
+WIDEST_OF_TWO = 6.0
+"""Inches."""
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 INK = "#010101"
-"""Text that stands on the page; explicit black or white text stands on a coloured area and stays as it is."""
+"""Text that stands on the page: told apart from black and white text, which stands on a coloured area."""
 PAPER = "#ffffff"
+ON_COLOUR = {"#000000": "on-pale", "#ffffff": "on-strong"}
+"""Text on a coloured area, by the names of the page's variables."""
 ON_PAGE = {
     "text.color": INK,
     "axes.labelcolor": INK,
@@ -44,7 +50,7 @@ ON_PAGE = {
 VARIABLES = {
     INK: "ink",
     PAPER: "paper",
-    "#e5e5e5": "grid",
+    "#e6e6e6": "grid",
     draw.GREY.lower(): "muted",
     draw.BLUE.lower(): "blue",
     draw.VERMILION.lower(): "vermilion",
@@ -65,16 +71,30 @@ class Drawing:
 
     title: str
     svg: Markup
+    is_wide: bool
+    """Whether it needs the page's width: else two stand side by side."""
 
 
 def inline_svg(name: str, frame: pd.DataFrame) -> Drawing:
     """The figure of a frame (a name of figures.FIGURES); its title is the page's to write."""
     safe = frame.map(lambda value: clean(value) if isinstance(value, str) else value)
+    for column in NAMES:
+        if column in safe:
+            safe[column] = _shortened(safe[column])
     with plt.rc_context(ON_PAGE):
         figure = FIGURES[name](safe)
         title = figure.get_suptitle()
         figure.suptitle("")
-        return Drawing(title, Markup(_embedded(_written(figure), name, title)))
+        is_wide = bool(figure.get_figwidth() > WIDEST_OF_TWO)
+        return Drawing(title, Markup(_embedded(_written(figure), name, title)), is_wide)
+
+
+def _shortened(names: pd.Series[str]) -> pd.Series[str]:
+    """Names short enough to leave room for the axes; as they are if two of them would become one."""
+    half = (LONGEST_NAME - 1) // 2
+    short = {name: f"{name[:half]}…{name[-half:]}" for name in set(names) if len(name) > LONGEST_NAME}
+    changed = names.replace(short)
+    return changed if changed.nunique() == names.nunique() else names
 
 
 def _written(figure: Figure) -> bytes:
@@ -121,15 +141,12 @@ def _page_colours(element: ElementTree.Element) -> None:
     style = element.attrib.get("style")
     if style is None:
         return
-    is_text = element.tag == f"{{{SVG}}}text"
+    lines = {"#000000": VARIABLES[INK]}
+    names = VARIABLES | (ON_COLOUR if element.tag == f"{{{SVG}}}text" else lines)
 
     def variable(match: re.Match[str]) -> str:
-        colour = match[0].lower()
-        if colour == "#000000" and not is_text:
-            colour = INK
-        if (colour == PAPER and is_text) or colour not in VARIABLES:
-            return match[0]
-        return f"var(--figure-{VARIABLES[colour]})"
+        name = names.get(match[0].lower())
+        return f"var(--figure-{name})" if name else match[0]
 
     element.set("style", COLOUR.sub(variable, style))
 

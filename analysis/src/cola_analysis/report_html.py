@@ -20,13 +20,13 @@ from markupsafe import Markup
 
 from cola_analysis.report_embed import json_block
 from cola_analysis.report_tables import TableView
-from cola_analysis.report_told import Source, Told
+from cola_analysis.report_told import Attribute, Source, Told
 
 if TYPE_CHECKING:
     from cola_analysis.report_figures import Drawing
 
 FOLDER = "report_page"
-SCRIPTS = ("elements", "chain", "data", "theme", "samples", "detail", "tree", "main")
+SCRIPTS = ("elements", "chain", "data", "theme", "scroll", "samples", "detail", "tree", "main")
 """Files of the page's program in their order: each uses only those before it."""
 
 
@@ -36,8 +36,16 @@ class Section:
 
     name: str
     title: str
+    caption: str
     table: TableView
     drawing: Drawing | None
+    is_open: bool
+    """Whether the table is shown at once, not when asked for."""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it takes the page's width."""
+        return self.is_open or (self.drawing is not None and self.drawing.is_wide)
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,7 @@ class Contents:
     together: list[str]
     sections: list[Section]
     sources: list[Source]
+    attributes: list[Attribute]
     files: list[dict[str, Any]]
     """Samples and trees, one dictionary a file (report_trees.py)."""
 

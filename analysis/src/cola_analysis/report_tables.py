@@ -132,11 +132,11 @@ def _apart(row: Row, name: str) -> Cell:
     number, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
     if _missing(number):
         return Cell("-")
-    detail = f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+    detail = f"[{100 * low:+z.1f}, {100 * high:+z.1f}]"
     if name == "fair_difference":
         hits, reached, n = (_count(row[f"fair_{key}"]) for key in ("hits", "control_hits", "n"))
         detail += f" {hits} against {reached} of {n}, p = {row['fair_mcnemar_p']:.2g}"
-    return Cell(f"{100 * number:+.1f}", detail)
+    return Cell(f"{100 * number:+z.1f}", detail)
 
 
 def _plain(value: Any) -> str:

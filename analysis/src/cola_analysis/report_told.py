@@ -12,18 +12,30 @@ from dataclasses import dataclass
 
 from cola_analysis.conclude import conclude
 from cola_analysis.findings import Comparison, Findings, compare, find
+from cola_analysis.read import Run
 from cola_analysis.report_embed import clean
 from cola_analysis.results import Result
 from cola_analysis.table import PAPER_CORRECTED, PAPER_SHORTER, rows
 
+RANKS = "MPI ranks"
+OF_FILE = ("content_digest", "complete", "version")
 FIRST = (
     *("task", "score", "grader", "model_dir", "model_fingerprint", "n_model_layers", "numerics_id"),
     *("preset", "policy", "space", "n_simulations", "seed", "control", "samples", "metric"),
-    *("program_version", "git_hash", "backend", "n_workers", "threads", "devices", "host", "transport"),
-    *("created", "run_id", "tasks_fingerprint"),
+    *(
+        "program_version",
+        "git_hash",
+        "backend",
+        RANKS,
+        "n_workers",
+        "threads",
+        "devices",
+        "host",
+        "transport",
+    ),
+    *("created", "run_id", "tasks_fingerprint", *OF_FILE),
 )
 """Attributes that a reader looks for first; the others follow by name."""
-RANKS = "MPI ranks"
 
 
 @dataclass(frozen=True)
@@ -38,11 +50,23 @@ class Number:
 
 @dataclass(frozen=True)
 class Source:
-    """A file and its attributes, the important ones first."""
+    """A file that the report is made of."""
 
     path: str
     role: str
-    attributes: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of the files, with one value each (`-` where a file has none)."""
+
+    name: str
+    values: list[str]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the files say different things."""
+        return len(set(self.values)) > 1
 
 
 @dataclass(frozen=True)
@@ -76,14 +100,17 @@ def tell(result: Result) -> Told:
     )
 
 
-def sources(results: list[Result]) -> list[Source]:
-    """All files in the order of the page, each with what decides its labels and how it was made."""
-    found = []
-    for result in results:
-        for side, role in ((result, "run"), (result.control, "control")):
-            if side:
-                found.append(Source(clean(side.path), role, _attributes(side)))
-    return found
+def sources(results: list[Result]) -> tuple[list[Source], list[Attribute]]:
+    """All files in the order of the page, and what decides their labels and how they were made."""
+    sides = [(result, "run") for result in results]
+    sides += [(result.control, "control") for result in results if result.control]
+    seen = [_attributes(side) for side, _ in sides]
+    names = {name for attributes in seen for name in attributes}
+    ordered = [name for name in FIRST if name in names] + sorted(names.difference(FIRST))
+    return (
+        [Source(clean(side.path), role) for side, role in sides],
+        [Attribute(clean(name), [clean(its.get(name, "-")) for its in seen]) for name in ordered],
+    )
 
 
 def _numbers(ours: Findings, theirs: Findings | None) -> list[Number]:
@@ -116,10 +143,11 @@ def _left_out(ours: Findings, theirs: Findings | None, comparison: Comparison | 
     return notes
 
 
-def _attributes(side: Result) -> list[tuple[str, str]]:
+def _attributes(side: Result) -> dict[str, str]:
+    """Identity and provenance, what the file says of itself, and its ranks in words."""
     seen = {**side.identity, **side.provenance}
+    with Run.open(side.path) as run:
+        seen |= {name: str(run.attributes[name]) for name in OF_FILE if name in run.attributes}
     if seen.get("n_workers", "").isdigit() and seen.get("transport") == "mpi":
         seen[RANKS] = f"{int(seen['n_workers']) + 1} (a master and {seen['n_workers']} workers)"
-    order = [name for name in (*FIRST, RANKS) if name in seen]
-    order += sorted(name for name in seen if name not in order)
-    return [(clean(name), clean(seen[name])) for name in order]
+    return seen

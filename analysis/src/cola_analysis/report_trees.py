@@ -3,9 +3,10 @@
     tree_data(result, most_chains=1_000_000)   -> a dictionary for json_block
 
 A tree is a base64 string: the number of chains (uint32), then little-endian columns with one entry a chain
-(COLUMNS), then the layers of the chains that are stored whole (uint16). All others are stored as their edit of their parent, a tenth of the size: the
-page makes the layers when it shows a chain (report_page/data.js). An edit that does not give the chain in
-the file is not trusted: such a chain is stored whole. Knows nothing of how the page looks.
+(COLUMNS), then the layers of the chains that are stored whole (uint16). All others are stored as their edit
+of their parent, a fraction of the size: the page makes the layers when it shows a chain (report_page/data.js).
+An edit that does not give the chain in the file is not trusted: such a chain is stored whole. Knows nothing
+of how the page looks.
 """
 
 from __future__ import annotations
@@ -149,13 +150,7 @@ def _trees(run: Run, n_trees: int, columns: dict[str, str]) -> tuple[list[str | 
 
 def _pack(run: Run, sample: int, chains: pd.DataFrame, columns: dict[str, str]) -> str:
     parents = chains["parent"].to_numpy(np.int64)
-    wrong = np.flatnonzero((parents >= np.arange(len(parents))) | (parents < 0))
-    if len(wrong) > 1 or wrong.tolist() not in ([], [0]) or (len(parents) and parents[0] >= 0):
-        chain = int(next(c for c in wrong.tolist() if c > 0 or parents[0] >= 0))
-        raise RunError(
-            f"{run.path}: sample {run.sample_name(sample)}: chain {chain} has parent {parents[chain]}, "
-            "expected an earlier chain of the sample"
-        )
+    _check_parents(run, sample, parents)
     layers = [tuple(row.tolist()) for row in chains["layers"]]
     whole = _stored_whole(chains, layers)
     flags = (
@@ -182,6 +177,16 @@ def _pack(run: Run, sample: int, chains: pd.DataFrame, columns: dict[str, str]) 
     stored = [layer for chain, is_whole in zip(layers, whole, strict=True) if is_whole for layer in chain]
     head = _little(np.array([len(layers)]), "uint32")
     return base64_of(b"".join([head, *packed, _little(np.array(stored, dtype=np.int64), "uint16")]))
+
+
+def _check_parents(run: Run, sample: int, parents: Array) -> None:
+    """Each comes before its children, so that the page can go through a tree once; the base has none."""
+    earlier = (parents >= 0) & (parents < np.arange(len(parents)))
+    for chain in (np.flatnonzero(~earlier[1:]) + 1)[:1].tolist():
+        raise RunError(
+            f"{run.path}: sample {run.sample_name(sample)}: chain {chain} has parent {parents[chain]}, "
+            "expected an earlier chain of the sample"
+        )
 
 
 def _little(values: Array, dtype: str) -> bytes:

@@ -3,7 +3,7 @@
 // (report_trees.py packs and says what the columns mean).
 
 const FLAGS = { right: 1, front: 2, whole: 4, notScored: 8 };
-const OUTCOMES = ["not counted", "right, no shorter chain", "right on a shorter chain", "corrected", "not corrected"];
+const OUTCOMES = ["not counted", "right, not shorter", "right and shorter", "corrected", "not corrected"];
 const TYPES = {
   uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array, int16: Int16Array, int32: Int32Array, float32: Float32Array,
 };
@@ -100,6 +100,13 @@ class Tree {
   prediction(chain) {
     if (this.has(chain, FLAGS.notScored)) return "no finite scores";
     return predictionText(this.file, this.sample, this.columns.prediction[chain], this.answer(chain));
+  }
+
+  // The same in full: with the text of the choice
+  predictionInFull(chain) {
+    const prediction = this.columns.prediction[chain];
+    const text = this.file.byRow ? undefined : this.file.samples.choices[this.sample][prediction];
+    return text && !this.has(chain, FLAGS.notScored) ? `${this.prediction(chain)}: ${text}` : this.prediction(chain);
   }
 
   answer(chain) {

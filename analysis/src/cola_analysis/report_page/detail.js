@@ -48,7 +48,7 @@ function showChain(tree, chain) {
     ["Evaluated", `as number ${chain + 1} of ${tree.n}`],
     ["Visits", tree.columns.visits[chain]],
     ["Value", `${tree.value(chain).toFixed(3)} (rewards ${+tree.columns.total[chain].toFixed(3)})`],
-    ["Prediction", isolated(tree.prediction(chain))],
+    ["Prediction", isolated(tree.predictionInFull(chain))],
     ["Verdict", element("strong", { class: right }, right)],
     ["Pareto front", tree.has(chain, FLAGS.front) ? "yes: no visited chain is as good and shorter" : "no"],
   ];

@@ -59,6 +59,7 @@ function start() {
   byId("samples-view").hidden = false;
   byId("tree-view").hidden = false;
   showFile(0);
+  startScrolling();
   performance.mark("cola-report-ready");
 }
 

@@ -7,8 +7,8 @@ const LONGEST_QUESTION = 140;
 // title; value(file, i) to sort by (null last); show(file, i) if the cell is not the value
 const SAMPLE_COLUMNS = [
   { title: "Row", number: true, value: (file, i) => file.samples.index[i] },
-  { title: "Question", value: (file, i) => file.samples.question[i], show: questionCell },
-  { title: "Outcome", value: (file, i) => file.samples.outcome[i], show: outcomeCell },
+  { title: "Question", value: (file, i) => file.samples.question[i], show: questionCell, look: "question" },
+  { title: "Outcome", value: (file, i) => file.samples.outcome[i], show: outcomeCell, look: "outcome" },
   { title: "Looked for", value: (file, i) => soughtText(file, i) },
   { title: "Base predicts", value: (file, i) => basePrediction(file, i) },
   { title: "Chains", number: true, value: (file, i) => file.samples.n_chains[i] },
@@ -51,9 +51,11 @@ function basePrediction(file, i) {
 
 const shownColumns = (file) => SAMPLE_COLUMNS.filter((column) => !(column.unlessControl && file.isControl));
 
+const collator = new Intl.Collator(); // made once: comparing by locale anew is ten times as slow
+
 function compare(a, b) {
   if (a === null || b === null) return a === b ? 0 : undefined;
-  return typeof a === "number" ? a - b : a.localeCompare(b);
+  return typeof a === "number" ? a - b : collator.compare(a, b);
 }
 
 // Samples that pass the filters, in order; what has no value comes last either way
@@ -99,8 +101,7 @@ function sampleRow(file, i) {
   const cells = shownColumns(file).map((column) => {
     const value = column.value(file, i);
     const content = value === null ? "–" : column.show ? column.show(file, i) : column.number ? value : isolated(value);
-    const look = column.number ? "number" : column.title === "Question" ? "question" : null;
-    return element("td", { class: look }, content);
+    return element("td", { class: column.number ? "number" : column.look }, content);
   });
   return element("tr", { "data-sample": i, "aria-current": i === state.open ? "true" : null }, ...cells);
 }

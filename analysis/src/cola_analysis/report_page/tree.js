@@ -67,9 +67,10 @@ function open(item) {
 function close(item) {
   if (!isOpen(item)) return;
   const holdsChosen = item.querySelector('ul [aria-selected="true"]') !== null;
+  const holdsFocus = item.contains(document.activeElement);
   item.setAttribute("aria-expanded", "false");
   item.lastElementChild.remove();
-  if (holdsChosen) choose(item, false);
+  if (holdsChosen) choose(item, holdsFocus);
 }
 
 function choose(item, focus = true) {
