@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
@@ -35,7 +36,7 @@ INK = "#010101"
 PAPER = "#ffffff"
 ON_COLOUR = {"#000000": "on-pale", "#ffffff": "on-strong"}
 """Text on a coloured area, by the names of the page's variables."""
-ON_PAGE = {
+ON_PAGE: dict[Any, Any] = {
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,

@@ -118,7 +118,8 @@ def _cell(row: Row, name: str, value: str | None) -> Cell:
 
 
 def _valued(row: Row, value: str, prefix: str) -> Cell:
-    number, low, high, n = (row.get(f"{prefix}{name}") for name in (value, "low", "high", "n"))
+    parts: list[Any] = [row.get(f"{prefix}{name}") for name in (value, "low", "high", "n")]
+    number, low, high, n = parts
     if _missing(number):
         return Cell("-")
     scale, digits, unit = (1, 2, "") if value == "mean" else (100, 1, " %")
@@ -129,7 +130,8 @@ def _valued(row: Row, value: str, prefix: str) -> Cell:
 
 
 def _apart(row: Row, name: str) -> Cell:
-    number, low, high = (row.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    parts: list[Any] = [row.get(f"{name}{end}") for end in ("", "_low", "_high")]
+    number, low, high = parts
     if _missing(number):
         return Cell("-")
     detail = f"[{100 * low:+z.1f}, {100 * high:+z.1f}]"

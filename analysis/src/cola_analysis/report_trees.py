@@ -4,7 +4,7 @@
 
 A tree is a base64 string: the number of chains (uint32), then little-endian columns with one entry a chain
 (COLUMNS), then the layers of the chains that are stored whole (uint16). All others are stored as their edit
-of their parent, a fraction of the size: the page makes the layers when it shows a chain (report_page/data.js).
+of their parent, far smaller: the page makes the layers when it shows a chain (report_page/data.js).
 An edit that does not give the chain in the file is not trusted: such a chain is stored whole. Knows nothing
 of how the page looks.
 """
