@@ -14,6 +14,7 @@ static const struct {
 #ifdef COLA_HDF5
     {"search", cola_command_search,
      "search the chains of layers of every sample: TASKS.h5 + model -> RUN.h5"},
+    {"cross", cola_command_cross, "evaluate a list of chains on every sample: TASKS.h5 + model -> X.h5"},
     {"plan", cola_command_plan, "what a search will take: evaluations, hours, memory, workers, disk"},
     {"show", cola_command_show, "what a RUN.h5 holds: the run, one sample, its digest"},
     {"merge", cola_command_merge, "one RUN.h5 of the runs of its shards"},
@@ -46,8 +47,9 @@ int main(int argc, char **argv)
     }
     for (int i = 0; argc >= 2 && i < N_COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
-    bool left_out = argc >= 2 && (strcmp(argv[1], "search") == 0 || strcmp(argv[1], "plan") == 0 ||
-                                  strcmp(argv[1], "show") == 0 || strcmp(argv[1], "merge") == 0);
+    bool left_out = argc >= 2 && (strcmp(argv[1], "search") == 0 || strcmp(argv[1], "cross") == 0 ||
+                                  strcmp(argv[1], "plan") == 0 || strcmp(argv[1], "show") == 0 ||
+                                  strcmp(argv[1], "merge") == 0);
     if (argc >= 2)
         fprintf(stderr, "cola: no command '%s'%s\n", argv[1], left_out ? ": this build has no HDF5" : "");
     print_usage(stderr);

@@ -13,6 +13,7 @@ int cola_command_bench(int argc, char **argv);
 int cola_command_info(int argc, char **argv);
 #ifdef COLA_HDF5
 int cola_command_search(int argc, char **argv);
+int cola_command_cross(int argc, char **argv);
 int cola_command_plan(int argc, char **argv);
 int cola_command_show(int argc, char **argv);
 int cola_command_merge(int argc, char **argv);

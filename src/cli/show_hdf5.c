@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/cross_show.h"
 #include "cli/show.h"
+#include "cola/cross_record.h"
 
 static const struct cola_option show_options[] = {
     {"sample", COLA_OPTION_TEXT, "ID", NULL, 0, 0, NULL, "one sample: its id, or its row in tasks.h5"},
@@ -22,7 +24,9 @@ static const struct cola_command show_command = {
     .usage = "RUN.h5 [--sample ID] [--digest] [--json] [--limit N] | RUN.h5 --follow [--interval S] [--json]",
     .about = "What a run holds: how it was made, what was found, one sample's chains, or the digest of its "
              "content\n"
-             "(exit status 1 if the stored digest is another one).",
+             "(exit status 1 if the stored digest is another one). Of a table of cola cross: its chains by "
+             "the samples\n"
+             "that they answer right, and the menu of few chains for all samples.",
     .option = show_options,
     .n_options = sizeof show_options / sizeof *show_options,
     .min_arguments = 1,
@@ -82,10 +86,23 @@ static enum cola_status follow(const struct cola_options *options)
                             cola_options_flag(options, "json"));
 }
 
+/* A table of `cola cross` is another kind of file. */
+static enum cola_status show_cross(const struct cola_options *options, const char *path)
+{
+    if (cola_options_given(options, "sample") || cola_options_given(options, "interval"))
+        return cola_fail(COLA_ERR_USAGE,
+                         "%s: --sample and --interval are for a run, this is a table of "
+                         "cola cross",
+                         path);
+    return cola_cross_show(path, cola_options_uint(options, "limit"), cola_options_flag(options, "json"),
+                           cola_options_flag(options, "digest"));
+}
+
 static enum cola_status show(const struct cola_options *options)
 {
     const char *path = cola_options_argument(options, 0);
     if (cola_options_flag(options, "follow")) return follow(options);
+    if (cola_cross_is(path)) return show_cross(options, path);
     if (cola_options_given(options, "interval"))
         return cola_fail(COLA_ERR_USAGE, "--interval goes with --follow");
     uint64_t limit = cola_options_uint(options, "limit");

@@ -43,6 +43,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
         "base",
     ),
     "chain": "chain",
+    "chain_set": "chain",
     "model": "model",
     "task": "task",
     "grade": "task",
@@ -54,8 +55,10 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "merge": "record",
     "follow": "record",
     "recording": "record",
+    "cross_record": "record",
     "comm": "cluster",
     "cluster": "cluster",
+    "cross": "cluster",
     "demand": "cluster",
     "synthetic": "cluster",
 }
