@@ -55,7 +55,7 @@ say() { printf 'measure: %s\n' "$*" >&2; }
 mkdir -p "$out"
 
 # the sizes; what is meant to be published stands first
-samples=40 simulations=28 rounds=3 chains=60 cost_samples=(10 40 160) cost_simulations=(50 200 800) fixed_samples=10
+samples=40 simulations=10 rounds=3 chains=60 cost_samples=(10 40 160) cost_simulations=(50 200 800) fixed_samples=10
 if [[ $quick == yes ]]; then
     samples=4 simulations=4 rounds=1 chains=4 cost_samples=(2 4) cost_simulations=(5 10) fixed_samples=2
 fi
@@ -151,12 +151,12 @@ measure_cost() {
     printf '#### Time against samples and simulations\n\n'
     head_of cost
     for n in "${cost_samples[@]}"; do
-        bench "cost-samples-$n" --tasks "$out/arc_loglik.h5" --samples "$n" --simulations "${cost_simulations[0]}" --rounds 1
+        bench "cost-samples-$n" --tasks "$out/arc_loglik.h5" --dtype bf16 --samples "$n" --simulations "${cost_simulations[0]}" --rounds 1
         row cost "" "cost-samples-$n"
         note "$n samples"
     done
     for n in "${cost_simulations[@]}"; do
-        bench "cost-simulations-$n" --tasks "$out/arc_loglik.h5" --samples "$fixed_samples" --simulations "$n" --rounds 1
+        bench "cost-simulations-$n" --tasks "$out/arc_loglik.h5" --dtype bf16 --samples "$fixed_samples" --simulations "$n" --rounds 1
         row cost "" "cost-simulations-$n"
         note "$n simulations"
     done

@@ -112,10 +112,10 @@ struct cola_engine_counters {               /* since creation; for bench and tim
     uint64_t layers_asked, layers_executed; /* of all passes: a generated token is one more pass */
     uint64_t row_layers_asked;              /* rows x layers, as n_rows is of what was executed */
     double seconds, phase_s[COLA_N_PHASES]; /* inside step, and what they went to */
-    double product_flops, head_flops;
+    double product_flops, head_flops, head_weight_bytes;
     struct {
         uint64_t n_products;
-        double flops, seconds;
+        double flops, weight_bytes, seconds;  /* weight_bytes: each product's weights, once */
     } by_rows[COLA_ROW_CLASSES];              /* the layers' products by the rows of their batch */
     uint64_t state_bytes, most_state_bytes;   /* held by shared states now, and at most so far */
     uint64_t memory_bytes, most_memory_bytes; /* allocated now, weights included; at most so far */
@@ -164,6 +164,9 @@ void cola_engine_info(const struct cola_engine *engine, struct cola_engine_info 
 /* FLOP/s of a register-only loop of fused multiply-adds on the engine's threads, in the bf16 mode of products
  * of bf16 where the CPU has them; 0 where the back end has none. */
 double cola_engine_measure_peak(struct cola_engine *engine, double seconds);
+/* Bytes/s at which the engine's threads together read its weights, once through and again for `seconds`; 0
+ * where the back end has no such measurement. */
+double cola_engine_measure_bandwidth(struct cola_engine *engine, double seconds);
 void cola_engine_counters(const struct cola_engine *engine, struct cola_engine_counters *out);
 
 #endif

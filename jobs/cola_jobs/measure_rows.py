@@ -13,9 +13,9 @@ import sys
 from typing import Any
 
 HEADS = {
-    "products": "| rows of a batch | products | of the FLOPs | GFLOP/s | of the peak |",
+    "products": "| rows of a batch | products | of the FLOPs | GFLOP/s | of the peak | of the roof |",
     "search": "| search | evaluations/s | rows a layer call | products, of the peak | head, of the peak "
-    "| floor, of the time | with the head | trees, of the time | states, MiB | memory, MiB |",
+    "| floor, of the time | with the head | roof, of the time | trees, of the time | states, MiB | memory, MiB |",
     "compare": "| task | ours, s a chain | theirs, s a chain | ratio | by layer | theirs, of its peak "
     "| same answers |",
     "cost": "| samples x simulations | evaluations | s | ms an evaluation | trees, of the time "
@@ -52,6 +52,7 @@ def products(figures: dict[str, Any], label: str) -> list[list[str]]:
             percent(row["share_of_flops"]),
             f"{row['flops_per_s'] / 1e9:.1f}",
             percent(row["share_of_peak"]),
+            percent(row["share_of_roof"]),
         ]
         for row in figures["by_rows"]
     ]
@@ -60,7 +61,8 @@ def products(figures: dict[str, Any], label: str) -> list[list[str]]:
 def search(figures: dict[str, Any], label: str) -> list[list[str]]:
     """A search beside the floor."""
     shares, held = figures["shares"], figures["bytes"]
-    names = ("products_of_peak", "head_of_peak", "floor_of_wall", "floor_with_head_of_wall", "trees_of_wall")
+    names = ("products_of_peak", "head_of_peak", "floor_of_wall", "floor_with_head_of_wall")
+    names += ("roof_of_wall", "trees_of_wall")
     row = [label, spread(figures["work"]["evaluations_per_s"]), f"{figures['rows_per_layer_call']:.0f}"]
     row += [f"{spread(shares[name], 100)} %" for name in names]
     return [[*row, mib(held["states_most"]), mib(held["memory_most"])]]

@@ -28,6 +28,7 @@ struct bench_round {
     uint64_t n_evaluations;               /* by the engine */
     double tree_cpu_s, master_cpu_s;      /* of the master's thread: in trees; all. 0: the engine alone */
     double peak_before, peak_after;       /* FLOP/s */
+    double bandwidth;                     /* bytes/s, the higher of before and after; 0: not measured */
     struct cola_engine_counters counters; /* of this round */
     struct cola_engine_info info;
 };
@@ -87,6 +88,10 @@ struct bench_spread { /* over the rounds */
 
 struct bench_figures {
     struct bench_spread evaluations_s, peak, product_flops_s, product_share, head_flops_s, head_share;
+    /* the same of floor_with_head_share, with the least time of each batch's products no less than reading
+     * their weights once takes */
+    struct bench_spread bandwidth, roof_share;
+    double roof_rate[COLA_ROW_CLASSES]; /* FLOP/s that the products of such batches could reach so; 0: none */
     struct bench_spread floor_share,
         floor_with_head_share;                    /* what the executed FLOPs take at the peak / wall */
     struct bench_spread tree_share, master_share; /* of the wall time */

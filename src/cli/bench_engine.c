@@ -4,6 +4,8 @@
  * The engine lives through all rounds, so a round's counters are differences; states of a sample are dropped
  * at a round's end, as they are when its search is over. */
 #include "cli/bench.h"
+#include <math.h>
+
 #include "cola/clock.h"
 
 static const double PEAK_S = 0.5; /* long enough for the clock frequency to settle */
@@ -51,10 +53,12 @@ static struct cola_engine_counters since(const struct cola_engine_counters *befo
     d.seconds -= before->seconds;
     d.product_flops -= before->product_flops;
     d.head_flops -= before->head_flops;
+    d.head_weight_bytes -= before->head_weight_bytes;
     for (uint32_t p = 0; p < COLA_N_PHASES; p++) d.phase_s[p] -= before->phase_s[p];
     for (uint32_t i = 0; i < COLA_ROW_CLASSES; i++) {
         d.by_rows[i].n_products -= before->by_rows[i].n_products;
         d.by_rows[i].flops -= before->by_rows[i].flops;
+        d.by_rows[i].weight_bytes -= before->by_rows[i].weight_bytes;
         d.by_rows[i].seconds -= before->by_rows[i].seconds;
     }
     return d;
@@ -66,6 +70,7 @@ static enum cola_status measure_round(struct cola_engine *engine, const struct b
     struct cola_engine_counters before, after;
     cola_engine_info(engine, &out->info);
     out->peak_before = cola_engine_measure_peak(engine, PEAK_S);
+    out->bandwidth = cola_engine_measure_bandwidth(engine, PEAK_S);
     cola_engine_counters(engine, &before);
     double start_s = cola_clock_s();
     COLA_TRY(evaluate_all(engine, w));
@@ -74,6 +79,7 @@ static enum cola_status measure_round(struct cola_engine *engine, const struct b
     out->counters = since(&before, &after);
     out->n_evaluations = (uint64_t)w->n_samples * w->n_chains;
     out->peak_after = cola_engine_measure_peak(engine, PEAK_S);
+    out->bandwidth = fmax(out->bandwidth, cola_engine_measure_bandwidth(engine, PEAK_S));
     for (uint32_t s = 0; s < w->n_samples; s++) cola_engine_forget(engine, w->sample[s].index);
     return COLA_OK;
 }

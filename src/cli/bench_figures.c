@@ -61,6 +61,25 @@ static double floor_with_head_share(const struct bench_round *r)
     double flops = r->counters.product_flops + r->counters.head_flops;
     return share(share(flops, cola_bench_round_peak(r)), r->wall_s);
 }
+static double bandwidth(const struct bench_round *r)
+{
+    return r->bandwidth;
+}
+/* Seconds that products take at least: by arithmetic, or by reading their weights. */
+static double least_s(double flops, double bytes, double peak, double bytes_s)
+{
+    double by_flops = share(flops, peak), by_bytes = share(bytes, bytes_s);
+    return by_flops > by_bytes ? by_flops : by_bytes;
+}
+static double roof_share(const struct bench_round *r)
+{
+    const struct cola_engine_counters *c = &r->counters;
+    double peak = cola_bench_round_peak(r),
+           s = least_s(c->head_flops, c->head_weight_bytes, peak, r->bandwidth);
+    for (uint32_t i = 0; i < COLA_ROW_CLASSES; i++)
+        s += least_s(c->by_rows[i].flops, c->by_rows[i].weight_bytes, peak, r->bandwidth);
+    return share(s, r->wall_s);
+}
 static double tree_share(const struct bench_round *r)
 {
     return share(r->tree_cpu_s, r->wall_s);
@@ -96,10 +115,12 @@ static void add(const struct cola_engine_counters *c, struct cola_engine_counter
     sum->seconds += c->seconds;
     sum->product_flops += c->product_flops;
     sum->head_flops += c->head_flops;
+    sum->head_weight_bytes += c->head_weight_bytes;
     for (uint32_t p = 0; p < COLA_N_PHASES; p++) sum->phase_s[p] += c->phase_s[p];
     for (uint32_t i = 0; i < COLA_ROW_CLASSES; i++) {
         sum->by_rows[i].n_products += c->by_rows[i].n_products;
         sum->by_rows[i].flops += c->by_rows[i].flops;
+        sum->by_rows[i].weight_bytes += c->by_rows[i].weight_bytes;
         sum->by_rows[i].seconds += c->by_rows[i].seconds;
     }
     sum->state_bytes = c->state_bytes;
@@ -119,6 +140,8 @@ void cola_bench_figures(const struct bench_round *round, uint32_t n_rounds, stru
         .head_share = spread_of(round, n_rounds, head_share),
         .floor_share = spread_of(round, n_rounds, floor_share),
         .floor_with_head_share = spread_of(round, n_rounds, floor_with_head_share),
+        .bandwidth = spread_of(round, n_rounds, bandwidth),
+        .roof_share = spread_of(round, n_rounds, roof_share),
         .tree_share = spread_of(round, n_rounds, tree_share),
         .master_share = spread_of(round, n_rounds, master_share),
     };
@@ -127,6 +150,10 @@ void cola_bench_figures(const struct bench_round *round, uint32_t n_rounds, stru
         f.n_evaluations += round[r].n_evaluations;
         add(&round[r].counters, &f.sum);
     }
+    for (uint32_t i = 0; i < COLA_ROW_CLASSES; i++)
+        f.roof_rate[i] =
+            share(f.sum.by_rows[i].flops, least_s(f.sum.by_rows[i].flops, f.sum.by_rows[i].weight_bytes,
+                                                  f.peak.median, f.bandwidth.median));
     f.reuse_row_layers = 1 - share((double)f.sum.n_rows, (double)f.sum.row_layers_asked);
     f.reuse_layers = 1 - share((double)f.sum.layers_executed, (double)f.sum.layers_asked);
     f.rows_per_layer_call = share((double)f.sum.n_rows, (double)f.sum.n_layer_steps);

@@ -22,8 +22,9 @@ static json_t *work(const struct bench_report *r, const struct bench_figures *f)
 
 static json_t *peak(const struct bench_report *r, const struct bench_figures *f)
 {
-    return json_pack("{s:f, s:f, s:o}", "before", r->round[0].peak_before, "after",
-                     r->round[r->n_rounds - 1].peak_after, "round", spread(&f->peak));
+    return json_pack("{s:f, s:f, s:o, s:o}", "before", r->round[0].peak_before, "after",
+                     r->round[r->n_rounds - 1].peak_after, "round", spread(&f->peak), "weight_bytes_per_s",
+                     spread(&f->bandwidth));
 }
 
 static json_t *reuse(const struct bench_figures *f)
@@ -52,11 +53,12 @@ static json_t *classes(const struct bench_figures *f)
         double flops = f->sum.by_rows[i].flops, seconds = f->sum.by_rows[i].seconds;
         double rate = seconds > 0 ? flops / seconds : 0;
         if (f->sum.by_rows[i].n_products == 0) continue;
-        json_array_append_new(all,
-                              json_pack("{s:s, s:I, s:f, s:f, s:f}", "rows", cola_bench_class_name(i, name),
-                                        "products", (json_int_t)f->sum.by_rows[i].n_products,
-                                        "share_of_flops", flops / f->sum.product_flops, "flops_per_s", rate,
-                                        "share_of_peak", f->peak.median > 0 ? rate / f->peak.median : 0));
+        json_array_append_new(
+            all, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "rows", cola_bench_class_name(i, name),
+                           "products", (json_int_t)f->sum.by_rows[i].n_products, "share_of_flops",
+                           flops / f->sum.product_flops, "flops_per_s", rate, "share_of_peak",
+                           f->peak.median > 0 ? rate / f->peak.median : 0, "share_of_roof",
+                           f->roof_rate[i] > 0 ? rate / f->roof_rate[i] : 0));
     }
     return all;
 }
@@ -92,10 +94,11 @@ static json_t *compare(const struct bench_compare *c)
 
 static json_t *shares(const struct bench_figures *f)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "products_of_peak", spread(&f->product_share),
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "products_of_peak", spread(&f->product_share),
                      "head_of_peak", spread(&f->head_share), "floor_of_wall", spread(&f->floor_share),
-                     "floor_with_head_of_wall", spread(&f->floor_with_head_share), "trees_of_wall",
-                     spread(&f->tree_share), "master_of_wall", spread(&f->master_share));
+                     "floor_with_head_of_wall", spread(&f->floor_with_head_share), "roof_of_wall",
+                     spread(&f->roof_share), "trees_of_wall", spread(&f->tree_share), "master_of_wall",
+                     spread(&f->master_share));
 }
 
 enum cola_status cola_bench_json(const struct bench_report *r)

@@ -6,6 +6,7 @@
  * engine, which also measures the peak on the engine's threads before the work and after it. */
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,7 @@ static void observe(void *user, struct cola_engine *engine, bool leaving)
     cola_engine_info(engine, &round->info);
     cola_engine_counters(engine, &round->counters);
     *(leaving ? &round->peak_after : &round->peak_before) = peak;
+    round->bandwidth = fmax(leaving ? round->bandwidth : 0, cola_engine_measure_bandwidth(engine, PEAK_S));
 }
 
 enum cola_status cola_bench_search_open(const struct cola_options *options, uint32_t n_samples,

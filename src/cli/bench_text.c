@@ -44,6 +44,11 @@ static void print_peak(const struct bench_report *r, const struct bench_figures 
            percent(f->head_share.most));
     line_of_share("floor", &f->floor_share, "of the wall time is what the executed layers take at the peak");
     line_of_share("", &f->floor_with_head_share, "of it with the head");
+    if (f->bandwidth.median <= 0) return;
+    printf("reading weights    %.1f GB/s (rounds %.1f .. %.1f)\n", f->bandwidth.median / 1e9,
+           f->bandwidth.least / 1e9, f->bandwidth.most / 1e9);
+    line_of_share("roof", &f->roof_share,
+                  "of the wall time is what those products take, each no less than reading its weights");
 }
 
 static void print_reuse(const struct bench_report *r, const struct bench_figures *f)
@@ -80,7 +85,7 @@ static void print_phases(const struct bench_figures *f)
 static void print_classes(const struct bench_figures *f)
 {
     char name[16];
-    printf("\nrows       products    FLOPs  GFLOP/s  of the peak\n");
+    printf("\nrows       products    FLOPs  GFLOP/s  of the peak  of the roof\n");
     for (uint32_t i = 0; i < COLA_ROW_CLASSES; i++) {
         double flops = f->sum.by_rows[i].flops, seconds = f->sum.by_rows[i].seconds;
         if (f->sum.by_rows[i].n_products == 0) continue;
@@ -89,6 +94,7 @@ static void print_classes(const struct bench_figures *f)
                (unsigned long long)f->sum.by_rows[i].n_products, percent(flops / f->sum.product_flops),
                rate / 1e9);
         if (f->peak.median > 0) printf("  %9.1f %%", percent(rate / f->peak.median));
+        if (f->roof_rate[i] > 0) printf("  %9.1f %%", percent(rate / f->roof_rate[i]));
         putchar('\n');
     }
 }

@@ -150,6 +150,8 @@ struct cola_backend {
     /* FLOP/s of a loop of fused multiply-adds on registers alone, on all threads, measured for about
      * `seconds`: what products are compared with. NULL where there is none. */
     double (*measure_peak)(struct cola_device *device, double seconds);
+    /* Bytes/s of reading `bytes` [n], a room of matrices; NULL: not measured */
+    double (*measure_bandwidth)(struct cola_device *device, const void *bytes, size_t n, double seconds);
 };
 
 /* The back end of that name; "auto": the fastest that this machine can run. COLA_ERR_UNSUPPORTED names those

@@ -184,3 +184,11 @@ double cola_engine_measure_peak(struct cola_engine *e, double seconds)
 {
     return e->backend->measure_peak ? e->backend->measure_peak(e->device, seconds) : 0;
 }
+
+double cola_engine_measure_bandwidth(struct cola_engine *e, double seconds)
+{
+    const struct weights *w = &e->weights;
+    return e->backend->measure_bandwidth
+               ? e->backend->measure_bandwidth(e->device, w->room, w->room_bytes, seconds)
+               : 0;
+}

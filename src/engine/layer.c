@@ -19,7 +19,8 @@ enum cola_status cola_layer_product(struct cola_engine *e, const float *x, uint3
     double start = e->phase_since_s;
     COLA_TRY(e->backend->product(e->device, x, n_rows, product, n_products, add));
     cola_phase_enter(e, before);
-    cola_phase_count_product(e, n_rows, 2.0 * n_rows * n_in * n_out, e->phase_since_s - start);
+    cola_phase_count_product(e, n_rows, 2.0 * n_rows * n_in * n_out, (double)n_in * n_out,
+                             e->phase_since_s - start);
     return COLA_OK;
 }
 

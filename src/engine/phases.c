@@ -16,12 +16,14 @@ enum cola_phase cola_phase_enter(struct cola_engine *e, enum cola_phase phase)
     return before;
 }
 
-void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double seconds)
+void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double n_weights,
+                              double seconds)
 {
     uint32_t class = 0;
     while (class + 1 < COLA_ROW_CLASSES && n_rows >> (class + 1)) class ++;
     e->counters.by_rows[class].n_products++;
     e->counters.by_rows[class].flops += flops;
+    e->counters.by_rows[class].weight_bytes += n_weights * e->weights.bytes_each;
     e->counters.by_rows[class].seconds += seconds;
     e->counters.product_flops += flops;
 }

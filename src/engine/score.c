@@ -93,6 +93,7 @@ static enum cola_status run_rows(struct cola_engine *e, struct head *h, uint32_t
     struct cola_product head = {e->weights.head, s->logits};
     COLA_TRY_DONE(e->backend->product(e->device, s->y, n, &head, 1, false));
     e->counters.head_flops += 2.0 * n * c->n_hidden * c->n_vocab;
+    e->counters.head_weight_bytes += e->weights.bytes_each * c->n_hidden * c->n_vocab;
     e->counters.n_head_rows += n;
     COLA_TRY_DONE(e->backend->reduce_logits(e->device, s->logits, n, c->n_vocab, h->logit + first, near,
                                             n_near, value));

@@ -78,6 +78,7 @@ struct weights {
     uint8_t *next;                     /* while loading: room of the next one */
     bool filled;                       /* another engine has packed them there */
     uint64_t n_bytes;                  /* room and vectors */
+    double bytes_each;                 /* of one weight of a matrix, with the layout's padding */
 };
 
 struct arena { /* hidden rows of all jobs, [n_rows, D] on the device */
@@ -174,7 +175,8 @@ enum cola_status cola_arena_embed(struct cola_engine *e, const struct job *job, 
 
 /* phases.c: what follows is charged to `phase`; returns the one before. */
 enum cola_phase cola_phase_enter(struct cola_engine *e, enum cola_phase phase);
-void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double seconds);
+void cola_phase_count_product(struct cola_engine *e, uint32_t n_rows, double flops, double n_weights,
+                              double seconds);
 
 /* weights.c: what all weights take; loads every weight onto the device; release frees what is there. */
 uint64_t cola_weights_bytes(const struct cola_engine *e);

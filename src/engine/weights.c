@@ -172,6 +172,8 @@ enum cola_status cola_weights_load(struct cola_engine *e)
     uint64_t vectors;
     count_all(e, &w->room_bytes, &vectors);
     w->n_bytes = w->room_bytes + vectors;
+    const struct cola_tensor *head = cola_model_head(e->model);
+    w->bytes_each = (double)bytes_of(e, head) / ((double)head->shape[0] * (double)head->shape[1]);
     COLA_TRY(cola_alloc((void **)&w->layer, e->config->n_layers, sizeof *w->layer, "layers"));
     COLA_TRY(open_room(e));
     w->next = w->room;

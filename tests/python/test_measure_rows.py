@@ -14,8 +14,8 @@ def spread(median: float) -> dict[str, float]:
 
 @pytest.fixture
 def figures() -> dict[str, Any]:
-    shares = ("products", "head", "floor", "floor_with_head", "trees")
-    wholes = ("peak", "peak", "wall", "wall", "wall")
+    shares = ("products", "head", "floor", "floor_with_head", "roof", "trees")
+    wholes = ("peak", "peak", "wall", "wall", "wall", "wall")
     pair = {"our_s": 0.1, "their_s": 0.7}
     return {
         "work": {
@@ -35,6 +35,7 @@ def figures() -> dict[str, Any]:
                 "share_of_flops": 0.5,
                 "flops_per_s": 2e9,
                 "share_of_peak": 0.2,
+                "share_of_roof": 0.8,
             },
             {
                 "rows": "16-31",
@@ -42,6 +43,7 @@ def figures() -> dict[str, Any]:
                 "share_of_flops": 0.5,
                 "flops_per_s": 9e9,
                 "share_of_peak": 0.9,
+                "share_of_roof": 0.95,
             },
         ],
         "bytes": {"states_most": 40 * 2**20, "memory_most": 99 * 2**20},
@@ -61,9 +63,9 @@ def figures() -> dict[str, Any]:
 
 
 EXPECTED = {
-    "products": ["| 1 | 8 | 50.0 % | 2.0 | 20.0 % |", "| 16-31 | 3 | 50.0 % | 9.0 | 90.0 % |"],
+    "products": ["| 1 | 8 | 50.0 % | 2.0 | 20.0 % | 80.0 % |", "| 16-31 | 3 | 50.0 % | 9.0 | 90.0 % | 95.0 % |"],
     "search": [
-        "| name | 5.0 (2.5 .. 10.0) | 62 |" + " 25.0 (12.5 .. 50.0) % |" * 5 + " 40 | 99 |",
+        "| name | 5.0 (2.5 .. 10.0) | 62 |" + " 25.0 (12.5 .. 50.0) % |" * 6 + " 40 | 99 |",
     ],
     "compare": [
         "| name | 0.200 (0.100 .. 0.300) | 0.800 (0.700 .. 0.900) | 6.00 (3.00 .. 12.00) "

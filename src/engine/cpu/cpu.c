@@ -1,11 +1,10 @@
 /* cpu.c - the cpu back end: choice of the vector kernels (the best instruction set at hand, or the one asked
- * for), plain memory, the peak that products are compared with, and the operation table. */
+ * for), plain memory, and the operation table. */
 #include <cpuid.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cola/clock.h"
 #include "cola/memory.h"
 #include "engine/cpu/device.h"
 #include "engine/numerics.h"
@@ -152,32 +151,6 @@ static enum cola_status cpu_copy(struct cola_device *device, const float *from, 
     return COLA_OK;
 }
 
-struct peak {
-    double (*spin)(uint64_t n_rounds);
-    double until_s, *flops; /* [n_threads] */
-};
-
-static void spin_until(void *context, uint32_t task, uint32_t thread)
-{
-    enum { ROUNDS = 100000 };
-    struct peak *peak = context;
-    (void)thread;
-    while (cola_clock_s() < peak->until_s) peak->flops[task] += peak->spin(ROUNDS);
-}
-
-static double cpu_measure_peak(struct cola_device *device, double seconds)
-{
-    double start = cola_clock_s(), total = 0;
-    struct peak peak = {.spin = device->kernels->spin, .until_s = start + seconds};
-    if (device->bf16 && device->kernels->spin_bf16) peak.spin = device->kernels->spin_bf16;
-    if (cola_alloc((void **)&peak.flops, device->n_threads, sizeof *peak.flops, "peak") != COLA_OK) return 0;
-    cola_threads_run(device->threads, device->n_threads, spin_until, &peak);
-    double took = cola_clock_s() - start;
-    for (uint32_t t = 0; t < device->n_threads; t++) total += peak.flops[t];
-    free(peak.flops);
-    return total / took;
-}
-
 const struct cola_backend cola_backend_cpu = {
     .name = "cpu",
     .open = cpu_open,
@@ -210,5 +183,6 @@ const struct cola_backend cola_backend_cpu = {
     .attention = cola_cpu_attention,
     .gate = cola_cpu_gate,
     .reduce_logits = cola_cpu_reduce_logits,
-    .measure_peak = cpu_measure_peak,
+    .measure_peak = cola_cpu_measure_peak,
+    .measure_bandwidth = cola_cpu_measure_bandwidth,
 };

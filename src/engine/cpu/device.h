@@ -75,6 +75,10 @@ enum cola_status cola_cpu_add_scaled(struct cola_device *device, const float *in
 enum cola_status cola_cpu_route(struct cola_device *device, const float *logits, uint32_t n_rows,
                                 const struct cola_experts *experts, uint32_t *expert, float *weight);
 
+/* peak.c */
+double cola_cpu_measure_peak(struct cola_device *device, double seconds);
+double cola_cpu_measure_bandwidth(struct cola_device *device, const void *bytes, size_t n, double seconds);
+
 /* pairs_check.c: whether cola_cpu_tile_pairs gives the bits of docs/numerics.md on this CPU, which must have
  * AVX512_BF16. Some microseconds, once a process. */
 bool cola_cpu_pairs_agree(void);
