@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 from synthetic import BASE, SHORT, Chain, File, Sample, base
 
+from cola_analysis import draw, figures
 from cola_analysis.error import RunError
 from cola_analysis.report import contents_of, main
 from cola_analysis.report_embed import clean, json_block
+from cola_analysis.report_figures import inline_svg
 from cola_analysis.report_html import page, policy, script
 from cola_analysis.report_tables import MOST_ROWS, table_view
 from cola_analysis.report_told import tell
@@ -164,6 +166,15 @@ def test_the_page_is_whole_and_the_same_each_time(run: str, control: str) -> Non
     assert not re.search(r'(src|href)="(?!#|data:)', html), "nothing from elsewhere"
     assert "</script" not in script() and "<!--" not in script()
     assert policy(script()).replace("'", "&#39;") in html
+
+
+def test_figures_take_names_as_they_are(tmp_path: Path) -> None:
+    name = "$\\nope$ & <b>"
+    path = File(samples(), {"task": name}).write(tmp_path / "run.h5")
+    frame = table1(load([path]))
+    draw.save(figures.table1(frame), tmp_path / "table1.svg")
+    assert "$\\nope$ &amp; &lt;b&gt;" in (tmp_path / "table1.svg").read_text()
+    assert "$\\nope$ &amp; &lt;b&gt;" in inline_svg("table1", frame).svg
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "svg.fonttype": "none",
     "svg.hashsalt": "cola",
+    "text.parse_math": False,  # a dollar sign in a model's name is no mathematics
 }
 SETTING = ["model", "task", "preset"]
 COLUMNS_OF_PANELS = 3
