@@ -15,7 +15,8 @@ from typing import Any
 HEADS = {
     "products": "| rows of a batch | products | of the FLOPs | GFLOP/s | of the peak | of the roof |",
     "search": "| search | evaluations/s | rows a layer call | products, of the peak | head, of the peak "
-    "| floor, of the time | with the head | roof, of the time | trees, of the time | states, MiB | memory, MiB |",
+    "| floor, of the time | with the head | roof, of the time | trees, of the time | states, MiB "
+    "| memory, MiB |",
     "compare": "| task | ours, s a chain | theirs, s a chain | ratio | by layer | theirs, of its peak "
     "| same answers |",
     "cost": "| samples x simulations | evaluations | s | ms an evaluation | trees, of the time "
