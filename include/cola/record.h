@@ -57,7 +57,8 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
                                   struct cola_record **out);
 void cola_record_close(struct cola_record *record); /* commits what is pending; NULL allowed */
 
-/* A result known from the journal or this session. Arrays of *out are borrowed until close. */
+/* A result known from the journal or this session. Arrays of *out are borrowed until the sample is put away.
+ */
 bool cola_record_known(const struct cola_record *record, uint32_t sample, const struct cola_chain *chain,
                        struct cola_result *out);
 uint64_t cola_record_n_known(const struct cola_record *record);
@@ -83,6 +84,12 @@ enum cola_status cola_record_started(struct cola_record *record, uint32_t sample
 enum cola_status cola_record_evaluated(struct cola_record *record, uint32_t sample,
                                        const struct cola_chain *chain, const struct cola_result *result);
 enum cola_status cola_record_finished(struct cola_record *record, uint32_t sample, uint32_t n_simulations);
+/* The search of a finished sample is over: what a fold writes of it goes to a file without a name beside the
+ * run, what is known of it is let go, and the search may be destroyed. Late results of it are journalled and
+ * no more. COLA_ERR_IO: no room on the disk, and COLA_ERR_MEMORY: the sample is as before, nothing is lost.
+ */
+enum cola_status cola_record_put_away(struct cola_record *record, uint32_t sample, int32_t target,
+                                      const struct cola_search *search);
 /* The process ends by a failure that it understands (no space, a worker's own words): requests that are out
  * are no suspects. Without it they are. */
 enum cola_status cola_record_ended(struct cola_record *record);
@@ -96,7 +103,7 @@ enum cola_status cola_record_start_writer(struct cola_record *record);
 enum cola_status cola_record_flush(struct cola_record *record, bool written);
 
 struct cola_fold {
-    const struct cola_search *const *search; /* [n_samples]; NULL: not begun */
+    const struct cola_search *const *search; /* [n_samples]; NULL: not begun, or put away */
     const int32_t *target;                   /* [n_samples]: what each search looks for (cola_judge_target) */
     const bool *finished;                    /* [n_samples] */
 };

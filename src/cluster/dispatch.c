@@ -196,7 +196,9 @@ enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample)
     struct sample_state *s = &m->sample[sample];
     struct cola_message message = {.kind = COLA_MESSAGE_FORGET, .forget = cola_samples_row(m, sample)};
     for (size_t i = 0; i < s->n_holders; i++) COLA_TRY(cola_dispatch_message(m, s->holder[i], &message));
-    s->n_holders = 0;
+    free(s->holder);
+    s->holder = NULL;
+    s->n_holders = s->holder_room = 0;
     return COLA_OK;
 }
 

@@ -4,7 +4,8 @@
  *
  * One thread. The loop never waits for a worker: it looks for messages for a moment and then at the clock and
  * the stop flag. A sample begins only when some worker has credit and nothing else waits to be sent, so as
- * many are in flight as keep the workers busy. Trees stay until the end: each fold writes all of them. */
+ * many are in flight as keep the workers busy. A tree that is done goes to the record's disk (samples.c):
+ * memory holds those that are under way, however many there were. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

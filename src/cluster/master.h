@@ -66,7 +66,7 @@ struct cola_master {
     uint32_t n_layers; /* L of the workers' model */
 
     struct sample_state *sample; /* [n_samples] */
-    struct cola_search **search; /* [n_samples], NULL: not begun; kept until the last fold */
+    struct cola_search **search; /* [n_samples], NULL: not begun, or over and put away */
     int32_t *target;             /* [n_samples] what is looked for, see judge.h */
     bool *finished;              /* [n_samples] */
 

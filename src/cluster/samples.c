@@ -3,7 +3,8 @@
  * Everything that decides a sample's outcome is here and is the sample's own: its search, its target, the
  * results told to it. A result that the record knows is told at once, so a resumed run replays its trees
  * without the workers. With --speculate a sample has several requests out, and some of them may be in vain:
- * they are journalled like all others, but no tree has them. Knows nothing of who evaluates. */
+ * they are journalled like all others, but no tree has them. A search that is done is put away by the record
+ * and destroyed: memory holds those that are under way. Knows nothing of who evaluates. */
 #include <assert.h>
 
 #include "cluster/master.h"
@@ -97,7 +98,7 @@ enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint3
 
 bool cola_samples_release(struct cola_master *m, uint32_t sample, uint32_t ticket)
 {
-    if (!cola_search_release(m->search[sample], ticket)) return false;
+    if (!m->finished[sample] && !cola_search_release(m->search[sample], ticket)) return false;
     m->sample[sample].n_out--;
     return true;
 }
@@ -140,12 +141,22 @@ static enum cola_status ask(struct cola_master *m, uint32_t sample)
     }
 }
 
+/* Guesses that are still out come back to nothing but the journal. */
+static enum cola_status put_away(struct cola_master *m, uint32_t sample)
+{
+    COLA_TRY(
+        cola_record_put_away(m->record, cola_samples_row(m, sample), m->target[sample], m->search[sample]));
+    cola_search_destroy(m->search[sample]);
+    m->search[sample] = NULL;
+    return COLA_OK;
+}
+
 enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
 {
-    if (m->finished[sample]) return COLA_OK;
+    if (m->finished[sample]) return forget_if_idle(m, sample);
     enum cola_status status = ask(m, sample);
     note_nodes(m, sample);
-    return status;
+    return status == COLA_OK && m->finished[sample] ? put_away(m, sample) : status;
 }
 
 enum cola_status cola_samples_begin(struct cola_master *m)

@@ -56,6 +56,54 @@ enum cola_status cola_columns_end_row(struct cola_columns *columns, enum cola_ru
     return cola_columns_append(columns, offsets, &end, 1);
 }
 
+static bool is_offsets(int column)
+{
+    enum cola_shape shape = cola_run_schema[column].shape;
+    return shape == COLA_SHAPE_OFFSETS || shape == COLA_SHAPE_FIRST;
+}
+
+void cola_columns_clear(struct cola_columns *columns)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) columns->column[i].n = 0;
+}
+
+uint64_t cola_columns_bytes(const struct cola_columns *columns)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        n += columns->column[i].n * cola_h5_type_bytes(cola_run_schema[i].type);
+    return n;
+}
+
+void cola_columns_count(const struct cola_columns *columns, uint64_t n_items[COLA_N_RUN_COLUMNS])
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) n_items[i] += columns->column[i].n - is_offsets(i);
+}
+
+void cola_columns_count_first(uint64_t n_items[COLA_N_RUN_COLUMNS])
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) n_items[i] = is_offsets(i);
+}
+
+/* Offsets first: they need to know how much was there before. */
+enum cola_status cola_columns_join(struct cola_columns *columns, const struct cola_columns *more)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
+        if (!is_offsets(i)) continue;
+        uint64_t before = target_length(columns, &cola_run_schema[i]), at = columns->column[i].n;
+        const uint64_t *from = more->column[i].data;
+        size_t n = more->column[i].n - 1;
+        COLA_TRY(cola_columns_append(columns, (enum cola_run_column)i, from + 1, n));
+        uint64_t *to = (uint64_t *)columns->column[i].data + at;
+        for (size_t k = 0; k < n; k++) to[k] += before;
+    }
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        if (!is_offsets(i))
+            COLA_TRY(cola_columns_append(columns, (enum cola_run_column)i, more->column[i].data,
+                                         more->column[i].n));
+    return COLA_OK;
+}
+
 /* --- checks -----------------------------------------------------------------------------------------------
  */
 

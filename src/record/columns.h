@@ -17,6 +17,8 @@ struct cola_columns {
 };
 
 void cola_columns_fini(struct cola_columns *columns);
+void cola_columns_clear(struct cola_columns *columns);           /* to no items at all; keeps its memory */
+uint64_t cola_columns_bytes(const struct cola_columns *columns); /* of all items */
 
 /* Appends n items of the column's type. */
 enum cola_status cola_columns_append(struct cola_columns *columns, enum cola_run_column column,
@@ -24,6 +26,13 @@ enum cola_status cola_columns_append(struct cola_columns *columns, enum cola_run
 /* Ends a row of a ragged column (or FIRST): appends the present length of what the offsets point into. Call
  * once before the first row. */
 enum cola_status cola_columns_end_row(struct cola_columns *columns, enum cola_run_column offsets);
+
+/* Adds the rows of `more` behind the last: both begin with the first offset, 0, and end with whole rows. */
+enum cola_status cola_columns_join(struct cola_columns *columns, const struct cola_columns *more);
+
+/* How many items the whole of several such parts has: begin with count_first, then count each part. */
+void cola_columns_count_first(uint64_t n_items[COLA_N_RUN_COLUMNS]);
+void cola_columns_count(const struct cola_columns *columns, uint64_t n_items[COLA_N_RUN_COLUMNS]);
 
 /* One item, whose C type must be as large as the column's (asserted). */
 #define COLA_COLUMNS_PUT(columns, which, ctype, value)                                                       \

@@ -55,21 +55,3 @@ enum cola_status cola_file_sync_directory(const char *path)
     free(directory);
     return status;
 }
-
-enum cola_status cola_file_replace(const char *path, const void *bytes, size_t n)
-{
-    char *temporary = NULL;
-    int fd = -1;
-    COLA_TRY(cola_file_temporary(path, &temporary, &fd));
-    enum cola_status status = cola_file_write(fd, temporary, bytes, n);
-    if (status == COLA_OK && fsync(fd) != 0)
-        status = cola_fail(COLA_ERR_IO, "%s: fsync: %s", temporary, strerror(errno));
-    if (close(fd) != 0 && status == COLA_OK)
-        status = cola_fail(COLA_ERR_IO, "%s: close: %s", temporary, strerror(errno));
-    if (status == COLA_OK && rename(temporary, path) != 0)
-        status =
-            cola_fail(COLA_ERR_IO, "%s: cannot be renamed from %s: %s", path, temporary, strerror(errno));
-    if (status != COLA_OK) unlink(temporary);
-    free(temporary);
-    return status == COLA_OK ? cola_file_sync_directory(path) : status;
-}

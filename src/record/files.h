@@ -17,8 +17,4 @@ enum cola_status cola_file_temporary(const char *path, char **name, int *fd);
 /* fsync of the directory that holds path: makes a new name last. */
 enum cola_status cola_file_sync_directory(const char *path);
 
-/* The file's content becomes `bytes`, at once: temporary, fsync, rename, fsync of the directory. On failure
- * the old file is as it was and no temporary stays. */
-enum cola_status cola_file_replace(const char *path, const void *bytes, size_t n);
-
 #endif

@@ -1,4 +1,5 @@
-/* known.c - an open-addressing hash map over entries in arenas; see known.h. */
+/* known.c - the results of each sample in a hash map and an arena of its own, the samples in a hash map of
+ * lists; see known.h. A run has a few samples under way at a time, and some 50 kB for each. */
 #include "record/known.h"
 
 #include <stdlib.h>
@@ -7,51 +8,117 @@
 #include "cola/hash.h"
 #include "cola/memory.h"
 
-enum { BLOCK_BYTES = 1 << 20, ENTRIES_PER_BLOCK = 4096, FIRST_SLOTS = 1024 };
+/* A sample's first block holds a dozen results; later ones grow with it, so that little is left unused. */
+enum { FIRST_BLOCK_BYTES = 2 << 10, MOST_BLOCK_BYTES = 64 << 10, FIRST_SLOTS = 16, FIRST_BUCKETS = 64 };
 
 struct block { /* bytes follow */
     struct block *next;
     size_t used, room;
 };
 
-struct cola_known {
-    uint64_t *slot; /* [n_slots], a power of two: entry number + 1, 0 empty */
+struct sample_known {
+    uint32_t sample;
+    struct sample_known *in_bucket;       /* the next one there */
+    struct sample_known *before, *behind; /* in the order in which samples came */
+    struct cola_known_entry **slot;       /* [n_slots], a power of two; at most half of them in use */
     uint64_t n_slots, n;
-    struct cola_known_entry **entry_block; /* [n / ENTRIES_PER_BLOCK + 1] */
-    size_t n_entry_blocks, room_entry_blocks;
+    struct cola_known_entry *first, *last;
     struct block *block; /* newest first */
 };
 
-static uint64_t hash_of(uint32_t sample, const struct cola_chain *chain)
+struct cola_known {
+    struct sample_known **bucket; /* [n_buckets], a power of two, as many as samples at least */
+    uint64_t n_buckets, n_samples, n;
+    struct sample_known *first, *last;
+};
+
+/* --- samples ----------------------------------------------------------------------------------------------
+ */
+
+static struct sample_known **bucket_of(const struct cola_known *known, uint32_t sample)
 {
-    uint64_t key[2] = {sample, cola_chain_hash(chain)};
-    return cola_hash64(key, sizeof key);
+    return &known->bucket[cola_hash64(&sample, sizeof sample) & (known->n_buckets - 1)];
 }
 
-static enum cola_status keep(struct cola_known *known, const void *bytes, size_t n, const void **out)
+static struct sample_known *find_sample(const struct cola_known *known, uint32_t sample)
 {
-    size_t rounded = (n + 7) / 8 * 8;
-    if (!known->block || known->block->room - known->block->used < rounded) {
-        size_t room = rounded > BLOCK_BYTES ? rounded : BLOCK_BYTES;
-        struct block *block = NULL;
-        COLA_TRY(cola_alloc((void **)&block, sizeof *block + room, 1, "known results"));
-        *block = (struct block){known->block, 0, room};
-        known->block = block;
+    struct sample_known *s = *bucket_of(known, sample);
+    while (s && s->sample != sample) s = s->in_bucket;
+    return s;
+}
+
+static enum cola_status more_buckets(struct cola_known *known)
+{
+    struct sample_known **bucket = NULL;
+    COLA_TRY(
+        cola_alloc((void **)&bucket, 2 * known->n_buckets, sizeof(struct sample_known *), "known results"));
+    free(known->bucket);
+    known->bucket = bucket;
+    known->n_buckets *= 2;
+    for (struct sample_known *s = known->first; s; s = s->behind) {
+        struct sample_known **in = bucket_of(known, s->sample);
+        s->in_bucket = *in;
+        *in = s;
     }
-    uint8_t *to = (uint8_t *)(known->block + 1) + known->block->used;
-    if (n) memcpy(to, bytes, n);
-    known->block->used += rounded;
-    *out = to;
     return COLA_OK;
+}
+
+static enum cola_status add_sample(struct cola_known *known, uint32_t sample, struct sample_known **out)
+{
+    struct sample_known *s = NULL;
+    if (known->n_samples == known->n_buckets) COLA_TRY(more_buckets(known));
+    COLA_TRY(cola_alloc((void **)&s, 1, sizeof *s, "known results"));
+    enum cola_status status =
+        cola_alloc((void **)&s->slot, FIRST_SLOTS, sizeof(struct cola_known_entry *), "known results");
+    if (status != COLA_OK) {
+        free(s);
+        return status;
+    }
+    struct sample_known **in = bucket_of(known, sample);
+    s->sample = sample;
+    s->n_slots = FIRST_SLOTS;
+    s->in_bucket = *in;
+    *in = s;
+    s->before = known->last;
+    *(known->last ? &known->last->behind : &known->first) = s;
+    known->last = s;
+    known->n_samples++;
+    *out = s;
+    return COLA_OK;
+}
+
+static void free_sample(struct sample_known *s)
+{
+    while (s->block) {
+        struct block *next = s->block->next;
+        free(s->block);
+        s->block = next;
+    }
+    free(s->slot);
+    free(s);
+}
+
+void cola_known_forget(struct cola_known *known, uint32_t sample)
+{
+    struct sample_known **in = bucket_of(known, sample);
+    while (*in && (*in)->sample != sample) in = &(*in)->in_bucket;
+    struct sample_known *s = *in;
+    if (!s) return;
+    *in = s->in_bucket;
+    *(s->before ? &s->before->behind : &known->first) = s->behind;
+    *(s->behind ? &s->behind->before : &known->last) = s->before;
+    known->n_samples--;
+    known->n -= s->n;
+    free_sample(s);
 }
 
 enum cola_status cola_known_create(struct cola_known **out)
 {
     struct cola_known *known = NULL;
     COLA_TRY(cola_alloc((void **)&known, 1, sizeof *known, "known results"));
-    known->n_slots = FIRST_SLOTS;
+    known->n_buckets = FIRST_BUCKETS;
     enum cola_status status =
-        cola_alloc((void **)&known->slot, FIRST_SLOTS, sizeof *known->slot, "known results");
+        cola_alloc((void **)&known->bucket, FIRST_BUCKETS, sizeof(struct sample_known *), "known results");
     if (status != COLA_OK) {
         free(known);
         return status;
@@ -63,66 +130,82 @@ enum cola_status cola_known_create(struct cola_known **out)
 void cola_known_destroy(struct cola_known *known)
 {
     if (!known) return;
-    while (known->block) {
-        struct block *next = known->block->next;
-        free(known->block);
-        known->block = next;
+    for (struct sample_known *s = known->first, *behind; s; s = behind) {
+        behind = s->behind;
+        free_sample(s);
     }
-    for (size_t i = 0; i < known->n_entry_blocks; i++) free(known->entry_block[i]);
-    free(known->entry_block);
-    free(known->slot);
+    free(known->bucket);
     free(known);
 }
+
+/* --- entries ----------------------------------------------------------------------------------------------
+ */
 
 uint64_t cola_known_count(const struct cola_known *known)
 {
     return known->n;
 }
 
-struct cola_known_entry *cola_known_entry(const struct cola_known *known, uint64_t i)
+struct cola_known_entry *cola_known_of_sample(const struct cola_known *known, uint32_t sample)
 {
-    return &known->entry_block[i / ENTRIES_PER_BLOCK][i % ENTRIES_PER_BLOCK];
+    struct sample_known *s = find_sample(known, sample);
+    return s ? s->first : NULL;
 }
 
-/* The slot of the key, or the empty one where it would go. */
-static uint64_t slot_of(const struct cola_known *known, uint32_t sample, const struct cola_chain *chain)
+/* A sample without entries is possible: memory ran out for its first. */
+struct cola_known_entry *cola_known_next(const struct cola_known *known, const struct cola_known_entry *entry)
 {
-    uint64_t at = hash_of(sample, chain) & (known->n_slots - 1);
-    while (known->slot[at]) {
-        const struct cola_known_entry *entry = cola_known_entry(known, known->slot[at] - 1);
-        if (entry->sample == sample && cola_chain_equal(&entry->chain, chain)) break;
-        at = (at + 1) & (known->n_slots - 1);
-    }
-    return at;
+    if (entry && entry->next) return entry->next;
+    struct sample_known *s = entry ? find_sample(known, entry->sample)->behind : known->first;
+    while (s && !s->first) s = s->behind;
+    return s ? s->first : NULL;
+}
+
+/* The slot of the chain, or the empty one where it would go. */
+static struct cola_known_entry **slot_of(const struct sample_known *s, uint64_t hash,
+                                         const struct cola_chain *chain)
+{
+    uint64_t at = hash & (s->n_slots - 1);
+    while (s->slot[at] && (s->slot[at]->hash != hash || !cola_chain_equal(&s->slot[at]->chain, chain)))
+        at = (at + 1) & (s->n_slots - 1);
+    return &s->slot[at];
 }
 
 struct cola_known_entry *cola_known_find(const struct cola_known *known, uint32_t sample,
                                          const struct cola_chain *chain)
 {
-    uint64_t found = known->slot[slot_of(known, sample, chain)];
-    return found ? cola_known_entry(known, found - 1) : NULL;
+    struct sample_known *s = find_sample(known, sample);
+    return s ? *slot_of(s, cola_chain_hash(chain), chain) : NULL;
 }
 
-/* Room for one more entry: at most half of the slots are in use. */
-static enum cola_status make_room(struct cola_known *known)
+static enum cola_status more_slots(struct sample_known *s)
 {
-    if (known->n / ENTRIES_PER_BLOCK >= known->n_entry_blocks) {
-        COLA_TRY(cola_grow((void **)&known->entry_block, &known->room_entry_blocks, known->n_entry_blocks + 1,
-                           sizeof *known->entry_block, "known results"));
-        COLA_TRY(cola_alloc((void **)&known->entry_block[known->n_entry_blocks], ENTRIES_PER_BLOCK,
-                            sizeof **known->entry_block, "known results"));
-        known->n_entry_blocks++;
+    struct cola_known_entry **slot = NULL;
+    COLA_TRY(cola_alloc((void **)&slot, 2 * s->n_slots, sizeof(struct cola_known_entry *), "known results"));
+    free(s->slot);
+    s->slot = slot;
+    s->n_slots *= 2;
+    for (struct cola_known_entry *entry = s->first; entry; entry = entry->next)
+        *slot_of(s, entry->hash, &entry->chain) = entry;
+    return COLA_OK;
+}
+
+static enum cola_status keep(struct sample_known *s, const void *bytes, size_t n, void **out)
+{
+    size_t rounded = (n + 7) / 8 * 8;
+    if (!s->block || s->block->room - s->block->used < rounded) {
+        size_t room = s->block ? 2 * s->block->room : FIRST_BLOCK_BYTES;
+        if (room > MOST_BLOCK_BYTES) room = MOST_BLOCK_BYTES;
+        if (room < rounded) room = rounded;
+        struct block *block = NULL;
+        COLA_TRY(cola_alloc((void **)&block, sizeof *block + room, 1, "known results"));
+        *block = (struct block){s->block, 0, room};
+        s->block = block;
     }
-    if (2 * (known->n + 1) <= known->n_slots) return COLA_OK;
-    uint64_t *slot = NULL;
-    COLA_TRY(cola_alloc((void **)&slot, 2 * known->n_slots, sizeof *slot, "known results"));
-    free(known->slot);
-    known->slot = slot;
-    known->n_slots *= 2;
-    for (uint64_t i = 0; i < known->n; i++) {
-        const struct cola_known_entry *entry = cola_known_entry(known, i);
-        known->slot[slot_of(known, entry->sample, &entry->chain)] = i + 1;
-    }
+    uint8_t *to = (uint8_t *)(s->block + 1) + s->block->used;
+    if (n) memcpy(to, bytes, n);
+    s->block->used += rounded;
+    *out = to;
     return COLA_OK;
 }
 
@@ -153,40 +236,55 @@ static enum cola_status refuse_other_bits(uint32_t sample, const struct cola_cha
         now->n_scores ? (double)now->score[0] : 0.0);
 }
 
+static enum cola_status add_entry(struct sample_known *s, const struct cola_chain *chain, uint64_t hash,
+                                  const struct cola_result *result, struct cola_known_entry **out)
+{
+    void *layer, *score, *token, *place;
+    struct cola_known_entry entry = {
+        .hash = hash, .sample = s->sample, .result = *result, .journalled = true};
+    if (2 * (s->n + 1) > s->n_slots) COLA_TRY(more_slots(s));
+    COLA_TRY(keep(s, chain->layer, chain->n_layers * sizeof *chain->layer, &layer));
+    COLA_TRY(keep(s, result->score, result->n_scores * sizeof *result->score, &score));
+    COLA_TRY(keep(s, result->token, result->n_tokens * sizeof *result->token, &token));
+    entry.chain = (struct cola_chain){layer, chain->n_layers};
+    entry.result.id = 0;
+    entry.result.score = score;
+    entry.result.token = result->n_tokens ? token : NULL;
+    COLA_TRY(keep(s, &entry, sizeof entry, &place));
+    struct cola_known_entry *new = place;
+    *slot_of(s, hash, &new->chain) = new;
+    *(s->last ? &s->last->next : &s->first) = new;
+    s->last = new;
+    s->n++;
+    *out = new;
+    return COLA_OK;
+}
+
 enum cola_status cola_known_add(struct cola_known *known, uint32_t sample, const struct cola_chain *chain,
                                 const struct cola_result *result, struct cola_known_entry **entry,
                                 bool *added)
 {
-    struct cola_known_entry *found = cola_known_find(known, sample, chain);
-    if (found) {
-        if (!same_result(&found->result, result))
-            return refuse_other_bits(sample, chain, &found->result, result);
+    uint64_t hash = cola_chain_hash(chain);
+    struct sample_known *s = find_sample(known, sample);
+    struct cola_known_entry *found = s ? *slot_of(s, hash, chain) : NULL;
+    if (found && !same_result(&found->result, result))
+        return refuse_other_bits(sample, chain, &found->result, result);
+    if (!found) {
+        if (!s) COLA_TRY(add_sample(known, sample, &s));
+        COLA_TRY(add_entry(s, chain, hash, result, entry));
+        known->n++;
+    } else {
         *entry = found;
-        *added = false;
-        return COLA_OK;
     }
-    const void *layer, *score, *token;
-    COLA_TRY(make_room(known));
-    COLA_TRY(keep(known, chain->layer, chain->n_layers * sizeof *chain->layer, &layer));
-    COLA_TRY(keep(known, result->score, result->n_scores * sizeof *result->score, &score));
-    COLA_TRY(keep(known, result->token, result->n_tokens * sizeof *result->token, &token));
-    struct cola_known_entry *new = cola_known_entry(known, known->n);
-    *new = (struct cola_known_entry){
-        .sample = sample, .chain = {layer, chain->n_layers}, .result = *result, .journalled = true};
-    new->result.id = 0;
-    new->result.score = score;
-    new->result.token = result->n_tokens ? token : NULL;
-    known->slot[slot_of(known, sample, chain)] = ++known->n;
-    *entry = new;
-    *added = true;
+    *added = !found;
     return COLA_OK;
 }
 
 enum cola_status cola_known_grade(struct cola_known *known, struct cola_known_entry *entry,
                                   int32_t prediction, struct cola_text answer)
 {
-    const void *bytes;
-    COLA_TRY(keep(known, answer.bytes, answer.n_bytes, &bytes));
+    void *bytes;
+    COLA_TRY(keep(find_sample(known, entry->sample), answer.bytes, answer.n_bytes, &bytes));
     entry->answer = (struct cola_text){bytes, answer.n_bytes};
     entry->prediction = prediction;
     entry->graded = true;

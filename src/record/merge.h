@@ -1,6 +1,6 @@
 /* merge.h - the parts of cola_merge: inputs and pieces of them (merge_input_hdf5.c), which belong together
- * and what their fields become (merge_fields.c), who gives which sample (merge_plan.c), the output
- * (merge_file_hdf5.c). merge_hdf5.c puts them together. */
+ * and what their fields become (merge_fields.c), who gives which sample (merge_plan.c).
+ * merge_hdf5.c puts them together and writes the output (run_file.h). */
 #ifndef COLA_RECORD_MERGE_H
 #define COLA_RECORD_MERGE_H
 
@@ -88,19 +88,5 @@ struct cola_merge_plan {
 enum cola_status cola_merge_plan_make(struct cola_merge_plan *plan, struct cola_merge_input *input,
                                       uint32_t n, const struct cola_merge_options *options);
 void cola_merge_plan_fini(struct cola_merge_plan *plan);
-
-/* --- the output --------------------------------------------------------------------------------------- */
-
-struct cola_merge_file;
-
-/* n_items: of each column. Files of an older minor version have fewer columns. */
-enum cola_status cola_merge_file_create(const char *path, int32_t minor,
-                                        const uint64_t n_items[COLA_N_RUN_COLUMNS],
-                                        struct cola_merge_file **out);
-enum cola_status cola_merge_file_append(struct cola_merge_file *file, const struct cola_columns *piece);
-/* All pieces are there: digest, attributes, first block, fsync, and its name. */
-enum cola_status cola_merge_file_finish(struct cola_merge_file *file, const struct cola_fields *fields,
-                                        bool complete, char digest[COLA_HASH_TEXT]);
-void cola_merge_file_close(struct cola_merge_file *file); /* unfinished: nothing of it stays */
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "cola/memory.h"
 #include "record/merge.h"
+#include "record/run_file.h"
 
 struct merge {
     const struct cola_merge_options *options;
@@ -107,7 +108,7 @@ static enum cola_status count_segment(struct merge *m, const struct cola_merge_s
 }
 
 struct copy {
-    struct cola_merge_file *file;
+    struct cola_run_file *file;
     struct cola_columns piece;
     uint64_t n_done;
 };
@@ -120,7 +121,7 @@ static enum cola_status copy_segment(struct merge *m, const struct cola_merge_se
         tell(m, "samples merged", copy->n_done + done, m->plan.n_entries);
         COLA_TRY(cola_merge_piece_samples(input, segment->at + done, segment->n - done, &n));
         COLA_TRY(cola_merge_piece(input, segment->at + done, n, &copy->piece));
-        COLA_TRY(cola_merge_file_append(copy->file, &copy->piece));
+        COLA_TRY(cola_run_file_append(copy->file, &copy->piece));
         const uint8_t *finished = copy->piece.column[COLA_SAMPLES_FINISHED].data;
         for (uint32_t i = 0; i < n; i++) m->n_finished += finished[i];
     }
@@ -141,12 +142,13 @@ static enum cola_status plan(struct merge *m)
 static enum cola_status write_out(struct merge *m, const char *path, char digest[COLA_HASH_TEXT])
 {
     struct copy copy = {0};
-    COLA_TRY(cola_merge_file_create(path, (int32_t)m->input[0].run->minor, m->n_items, &copy.file));
+    COLA_TRY(cola_run_file_create(path, (int32_t)m->input[0].run->minor, m->n_items, &copy.file));
     enum cola_status status = each_segment(m, copy_segment, &copy);
-    if (status == COLA_OK)
-        status = cola_merge_file_finish(copy.file, &m->fields, m->n_finished == m->plan.n_entries, digest);
+    const struct cola_run_content content = {.fields = &m->fields,
+                                             .complete = m->n_finished == m->plan.n_entries};
+    if (status == COLA_OK) status = cola_run_file_finish(copy.file, &content, COLA_RUN_FILE_IS_NEW, digest);
     cola_columns_fini(&copy.piece);
-    cola_merge_file_close(copy.file);
+    cola_run_file_close(copy.file);
     return status;
 }
 

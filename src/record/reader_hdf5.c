@@ -139,7 +139,7 @@ static enum cola_status open_file(const char *path, struct cola_h5 *out)
                        : status;
 }
 
-enum cola_status cola_run_open(const char *path, struct cola_run **out)
+static enum cola_status open_run(const char *path, bool columns, struct cola_run **out)
 {
     struct cola_h5 file = {.id = -1};
     struct cola_run *run = NULL;
@@ -152,11 +152,21 @@ enum cola_status cola_run_open(const char *path, struct cola_run **out)
         goto done;
     }
     COLA_TRY_DONE(cola_run_load_attributes(run, &file));
-    COLA_TRY_DONE(load_columns(run, &file));
+    if (columns) COLA_TRY_DONE(load_columns(run, &file));
     *out = run;
     run = NULL;
 done:
     cola_h5_close(&file);
     cola_run_close(run);
     return status;
+}
+
+enum cola_status cola_run_open(const char *path, struct cola_run **out)
+{
+    return open_run(path, true, out);
+}
+
+enum cola_status cola_run_open_attributes(const char *path, struct cola_run **out)
+{
+    return open_run(path, false, out);
 }

@@ -1,22 +1,30 @@
 /* record.c - what the master calls while it searches: what is known, what was started, evaluated, finished;
- * commit; fold. Beginning and resuming are record_open.c's, another run's results record_memo.c's. */
+ * commit. Beginning and resuming are record_open.c's, another run's results record_memo.c's, putting samples
+ * away and the fold record_fold.c's. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cola/judge.h"
 #include "cola/log.h"
 #include "cola/memory.h"
-#include "record/fold.h"
 #include "record/record_state.h"
-#include "record/writer.h"
 
 /* --- known results ----------------------------------------------------------------------------------------
  */
 
+enum cola_status cola_record_take_back(const struct cola_record *record, uint32_t sample)
+{
+    if (cola_stash_of(record->stash, sample) != COLA_STASHED_RESULTS) return COLA_OK;
+    return cola_stash_take_results(record->stash, sample, record->known);
+}
+
 bool cola_record_known(const struct cola_record *record, uint32_t sample, const struct cola_chain *chain,
                        struct cola_result *out)
 {
+    if (cola_record_take_back(record, sample) != COLA_OK) { /* then it is evaluated: slower, not wrong */
+        cola_log(COLA_LOG_WARN, "%s; evaluated again where it is missing", cola_error_text());
+        cola_stash_drop(record->stash, sample);
+    }
     struct cola_known_entry *entry = cola_known_find(record->known, sample, chain);
     if (!entry) return false;
     if (!entry->journalled && !entry->wanted) {
@@ -33,7 +41,7 @@ bool cola_record_known(const struct cola_record *record, uint32_t sample, const 
 
 uint64_t cola_record_n_known(const struct cola_record *record)
 {
-    return cola_known_count(record->known);
+    return cola_known_count(record->known) + cola_stash_n_results(record->stash);
 }
 
 uint64_t cola_record_n_resumed(const struct cola_record *record)
@@ -79,14 +87,13 @@ enum cola_status cola_record_write_entry(struct cola_journal *journal, struct co
 
 enum cola_status cola_record_write_known(struct cola_record *record, struct cola_journal *journal)
 {
-    for (uint64_t i = 0; i < cola_known_count(record->known); i++) {
-        struct cola_known_entry *entry = cola_known_entry(record->known, i);
+    struct cola_known_entry *entry = NULL;
+    while ((entry = cola_known_next(record->known, entry)))
         if (!entry->journalled) COLA_TRY(cola_record_write_entry(journal, entry));
-    }
     return COLA_OK;
 }
 
-static enum cola_status check_sample(const struct cola_record *record, uint32_t sample)
+enum cola_status cola_record_check_sample(const struct cola_record *record, uint32_t sample)
 {
     if (sample >= record->first_sample && sample - record->first_sample < record->n_samples) return COLA_OK;
     return cola_fail(COLA_ERR_INPUT, "%s: sample %u is not of this run (%u:%u)", record->journal_path, sample,
@@ -102,7 +109,7 @@ static enum cola_status check_chain(uint32_t sample, const struct cola_chain *ch
 enum cola_status cola_record_started(struct cola_record *record, uint32_t sample,
                                      const struct cola_chain *chain)
 {
-    COLA_TRY(check_sample(record, sample));
+    COLA_TRY(cola_record_check_sample(record, sample));
     COLA_TRY(check_chain(sample, chain));
     struct cola_journal_record started = {.kind = COLA_JOURNAL_STARTED, .sample = sample, .chain = *chain};
     return cola_journal_append(record->journal, &started);
@@ -147,16 +154,19 @@ enum cola_status cola_record_evaluated(struct cola_record *record, uint32_t samp
                                        const struct cola_chain *chain, const struct cola_result *result)
 {
     struct cola_known_entry *entry = NULL;
-    COLA_TRY(check_sample(record, sample));
+    COLA_TRY(cola_record_check_sample(record, sample));
     COLA_TRY(check_chain(sample, chain));
     COLA_TRY(take_evaluated(record, sample, chain, result, &entry));
     cola_suspects_answered(&record->suspects, sample, chain);
-    return entry->journalled ? COLA_OK : cola_record_write_entry(record->journal, entry);
+    if (!entry->journalled) COLA_TRY(cola_record_write_entry(record->journal, entry));
+    if (cola_stash_of(record->stash, sample) == COLA_STASHED_COLUMNS) /* late: no search asks for it */
+        cola_stash_let_go(record->stash, record->known, sample);
+    return COLA_OK;
 }
 
 enum cola_status cola_record_finished(struct cola_record *record, uint32_t sample, uint32_t n_simulations)
 {
-    COLA_TRY(check_sample(record, sample));
+    COLA_TRY(cola_record_check_sample(record, sample));
     struct cola_journal_record finished = {
         .kind = COLA_JOURNAL_FINISHED, .sample = sample, .n_simulations = n_simulations};
     return cola_journal_append(record->journal, &finished);
@@ -168,7 +178,7 @@ enum cola_status cola_record_ended(struct cola_record *record)
     return cola_journal_append(record->journal, &ended);
 }
 
-static enum cola_status write_wanted(struct cola_record *record)
+enum cola_status cola_record_write_wanted(struct cola_record *record)
 {
     struct cola_wanted *wanted = record->wanted;
     for (size_t i = 0; i < wanted->n; i++)
@@ -180,18 +190,17 @@ static enum cola_status write_wanted(struct cola_record *record)
 
 enum cola_status cola_record_commit(struct cola_record *record)
 {
-    COLA_TRY(write_wanted(record));
+    COLA_TRY(cola_record_write_wanted(record));
     if (record->committed == cola_journal_sequence(record->journal)) return COLA_OK;
     COLA_TRY(cola_journal_commit(record->journal));
     record->committed = cola_journal_sequence(record->journal);
     return COLA_OK;
 }
 
-/* As commit, and returns when it is so. */
-static enum cola_status drain(struct cola_record *record)
+enum cola_status cola_record_drain(struct cola_record *record)
 {
     if (!record->has_writer) return cola_record_commit(record);
-    COLA_TRY(write_wanted(record));
+    COLA_TRY(cola_record_write_wanted(record));
     COLA_TRY(cola_journal_drain(record->journal));
     record->committed = cola_journal_sequence(record->journal);
     return COLA_OK;
@@ -213,58 +222,17 @@ enum cola_status cola_record_flush(struct cola_record *record, bool written)
 void cola_record_close(struct cola_record *record)
 {
     if (!record) return;
-    if (record->journal && drain(record) != COLA_OK) cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
+    if (record->journal && cola_record_drain(record) != COLA_OK)
+        cola_log(COLA_LOG_ERROR, "%s", cola_error_text());
     cola_journal_close(record->journal);
     cola_known_destroy(record->known);
+    cola_stash_destroy(record->stash);
     cola_suspects_fini(&record->suspects);
     cola_fields_fini(&record->fields);
+    cola_columns_fini(&record->columns);
     if (record->wanted) free(record->wanted->entry);
     free(record->wanted);
     free(record->journal_path);
     free(record->run_path);
     free(record);
-}
-
-/* --- the fold ---------------------------------------------------------------------------------------------
- */
-
-static enum cola_status fold_samples(struct cola_record *record, const struct cola_fold *fold,
-                                     struct cola_columns *columns, bool *complete)
-{
-    COLA_TRY(cola_fold_begin(columns));
-    *complete = true;
-    for (uint32_t i = 0; i < record->n_samples; i++) {
-        const struct cola_search *search = fold->search[i];
-        struct cola_fold_sample sample = {.tasks = record->tasks,
-                                          .index = record->first_sample + i,
-                                          .target = fold->target[i],
-                                          .finished = fold->finished[i],
-                                          .n_simulations = search ? cola_search_n_simulations(search) : 0};
-        COLA_TRY(cola_fold_search(columns, &sample, search, record->known));
-        if (!fold->finished[i]) *complete = false;
-    }
-    return COLA_OK;
-}
-
-enum cola_status cola_record_note(struct cola_record *record, const char *key, const char *value)
-{
-    if (cola_fields_value(&record->fields, key)) return cola_fields_set(&record->fields, key, value);
-    return cola_fields_add(&record->fields, key, value, COLA_FIELD_PROVENANCE);
-}
-
-enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold)
-{
-    struct cola_columns columns = {0};
-    bool complete = false;
-    COLA_TRY(drain(record)); /* run.h5 never knows more than the journal */
-    bool by_row = cola_judge_by_row(cola_tasks_info(record->tasks));
-    enum cola_status status = fold_samples(record, fold, &columns, &complete);
-    if (status == COLA_OK) status = cola_columns_check(&columns, by_row, record->run_path);
-    struct cola_run_content content = {.columns = &columns,
-                                       .fields = &record->fields,
-                                       .complete = complete,
-                                       .folded_sequence = cola_journal_sequence(record->journal)};
-    if (status == COLA_OK) status = cola_run_write(record->run_path, &content);
-    cola_columns_fini(&columns);
-    return status;
 }

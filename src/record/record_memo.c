@@ -19,6 +19,7 @@ enum cola_status cola_record_learn(struct cola_record *record, const struct cola
             return cola_fail(COLA_ERR_MISMATCH, "sample %u has %u candidates there, %u here", sample.index,
                              sample.n_candidates,
                              cola_tasks_sample(record->tasks, sample.index)->n_candidates);
+        COLA_TRY(cola_record_take_back(record, sample.index));
         for (uint64_t row = sample.first_chain; row < sample.first_chain + sample.n_chains; row++) {
             struct cola_run_chain chain;
             struct cola_result result;

@@ -16,6 +16,7 @@
 #include "cola/log.h"
 #include "cola/memory.h"
 #include "record/record_state.h"
+#include "record/run.h"
 
 /* --- the fields of this run -------------------------------------------------------------------------------
  */
@@ -102,7 +103,10 @@ static enum cola_status take_result(struct cola_record *record, const struct col
         return cola_fail(COLA_ERR_INPUT, "%s: offset %llu: %u scores for %u candidates", record->journal_path,
                          (unsigned long long)read->offset, read->result.n_scores, n_candidates);
     cola_suspects_answered(&record->suspects, read->sample, &read->chain);
-    return cola_known_add(record->known, read->sample, &read->chain, &read->result, &entry, &added);
+    COLA_TRY(cola_known_add(record->known, read->sample, &read->chain, &read->result, &entry, &added));
+    return cola_stash_of(record->stash, read->sample) == COLA_STASHED_RESULTS /* after its search's end */
+               ? cola_stash_put_results(record->stash, record->known, read->sample)
+               : COLA_OK;
 }
 
 static enum cola_status take(void *user, const struct cola_journal_record *read)
@@ -119,7 +123,21 @@ static enum cola_status take(void *user, const struct cola_journal_record *read)
                          record->journal_path, (unsigned long long)read->offset, read->sample);
     if (read->kind == COLA_JOURNAL_STARTED)
         return cola_suspects_started(&record->suspects, read->sample, &read->chain);
-    return read->kind == COLA_JOURNAL_EVALUATED ? take_result(record, read) : COLA_OK;
+    if (read->kind == COLA_JOURNAL_FINISHED)
+        return cola_stash_put_results(record->stash, record->known, read->sample);
+    return take_result(record, read);
+}
+
+static enum cola_status learn_from_run(struct cola_record *record, uint64_t *n_added)
+{
+    struct cola_run *run = NULL;
+    if (cola_run_open(record->run_path, &run) != COLA_OK) {
+        cola_log(COLA_LOG_WARN, "%s. It will be written anew from the journal", cola_error_text());
+        return COLA_OK;
+    }
+    enum cola_status status = cola_record_learn(record, run, n_added);
+    cola_run_close(run);
+    return status;
 }
 
 /* run.h5 beside the journal: of the same run, or it would be overwritten. Where it has folded more than the
@@ -129,7 +147,7 @@ static enum cola_status look_at_run(struct cola_record *record)
     struct cola_run *run = NULL;
     uint64_t n_added = 0;
     if (access(record->run_path, F_OK) != 0) return COLA_OK;
-    enum cola_status status = cola_run_open(record->run_path, &run);
+    enum cola_status status = cola_run_open_attributes(record->run_path, &run);
     if (status != COLA_OK) {
         cola_log(COLA_LOG_WARN, "%s. It will be written anew from the journal", cola_error_text());
         return COLA_OK;
@@ -140,7 +158,7 @@ static enum cola_status look_at_run(struct cola_record *record)
         status = cola_fail(COLA_ERR_MISMATCH, "%s is another run than its journal: run_id: there %s, here %s",
                            record->run_path, id ? id : "(absent)", ours);
     else if (folded > cola_journal_sequence(record->journal))
-        status = cola_record_learn(record, run, &n_added);
+        status = learn_from_run(record, &n_added);
     if (n_added)
         cola_log(COLA_LOG_WARN, "%s: took %llu results from %s that the journal no longer has",
                  record->journal_path, (unsigned long long)n_added, record->run_path);
@@ -167,13 +185,16 @@ static enum cola_status set_aside(struct cola_record *record)
 
 static void count_crashed(struct cola_record *record)
 {
-    for (uint64_t i = 0; i < cola_known_count(record->known); i++)
-        record->n_crashed += cola_known_entry(record->known, i)->result.outcome == COLA_OUTCOME_CRASHED;
+    const struct cola_known_entry *entry = NULL;
+    record->n_crashed = cola_stash_n_crashed(record->stash);
+    while ((entry = cola_known_next(record->known, entry)))
+        record->n_crashed += entry->result.outcome == COLA_OUTCOME_CRASHED;
 }
 
 static enum cola_status continue_journal(struct cola_record *record)
 {
     COLA_TRY(cola_journal_open(record->journal_path, take, record, &record->journal));
+    COLA_TRY(cola_stash_tidy_results(record->stash, record->known));
     COLA_TRY(look_at_run(record));
     struct cola_journal_record session = session_of(record);
     COLA_TRY(cola_journal_append(record->journal, &session));
@@ -228,7 +249,8 @@ static enum cola_status continue_run(struct cola_record *record)
 /* --- opening ----------------------------------------------------------------------------------------------
  */
 
-/* Temporaries of folds that were killed. Only the holder of the journal's lock makes them. */
+/* Temporaries of folds, and of what was put away, that were killed. Only the holder of the journal's lock
+ * makes them. */
 static void remove_temporaries(const struct cola_record *record)
 {
     const char *slash = strrchr(record->run_path, '/'), *name = slash ? slash + 1 : record->run_path;
@@ -236,8 +258,10 @@ static void remove_temporaries(const struct cola_record *record)
     DIR *list = directory ? opendir(directory) : NULL;
     for (struct dirent *entry; list && (entry = readdir(list));) {
         size_t n = strlen(name);
-        if (strncmp(entry->d_name, name, n) != 0 || strncmp(entry->d_name + n, ".tmp.", 5) != 0) continue;
-        const char *pid = entry->d_name + n + 5;
+        if (strncmp(entry->d_name, name, n) != 0) continue;
+        const char *end = entry->d_name + n + (strncmp(entry->d_name + n, ".spill", 6) == 0 ? 6 : 0);
+        if (strncmp(end, ".tmp.", 5) != 0) continue;
+        const char *pid = end + 5;
         if (*pid && strspn(pid, "0123456789") == strlen(pid)) unlinkat(dirfd(list), entry->d_name, 0);
     }
     if (list) closedir(list);
@@ -296,10 +320,11 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
     COLA_TRY_DONE(cola_alloc((void **)&record->wanted, 1, sizeof *record->wanted, "record"));
     COLA_TRY_DONE(collect_fields(&record->fields, setup));
     COLA_TRY_DONE(cola_known_create(&record->known));
+    COLA_TRY_DONE(cola_stash_create(run_path, setup->first_sample, setup->n_samples, &record->stash));
     if (setup->memo_path) /* looked at first: a wrong one must not leave a journal behind */
         COLA_TRY_DONE(cola_record_memo_open(record, setup->memo_path, &memo));
     COLA_TRY_DONE(begin_or_continue(record, setup->resume));
-    record->n_resumed = cola_known_count(record->known);
+    record->n_resumed = cola_record_n_known(record);
     count_crashed(record);
     remove_temporaries(record);
     COLA_TRY_DONE(cola_record_commit(record));

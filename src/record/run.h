@@ -15,6 +15,8 @@ struct cola_run {
     char complete_text[2], sequence_text[24]; /* for cola_run_attribute */
 };
 
+/* As cola_run_open, but without the columns: whatever indexes them is not allowed. */
+enum cola_status cola_run_open_attributes(const char *path, struct cola_run **out);
 /* Everything of `file` but the columns into a zeroed run; cola_run_close frees it, whatever the status. */
 enum cola_status cola_run_load_attributes(struct cola_run *run, const struct cola_h5 *file);
 

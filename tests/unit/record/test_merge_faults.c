@@ -6,8 +6,8 @@
 
 #include "cola/log.h"
 #include "record/run.h"
-#include "record/writer.h"
 #include "unit/record/merge_parts.h"
+#include "unit/record/write_run.h"
 #include "unit/seal.h"
 
 static struct small_run run; /* a.h5, b.h5, c.h5: a sample each */
@@ -85,9 +85,7 @@ static void rewrite(const char *path, enum cola_run_column column, size_t k, int
     struct cola_run *file = small_run_read(path);
     size_t item_bytes = cola_h5_type_bytes(cola_run_schema[column].type);
     memcpy((uint8_t *)file->columns.column[column].data + k * item_bytes, &value, item_bytes);
-    const struct cola_run_content content = {
-        .columns = &file->columns, .fields = &file->fields, .complete = true};
-    assert_int_equal(cola_run_write(path, &content), COLA_OK);
+    assert_int_equal(write_run(path, &file->columns, &file->fields), COLA_OK);
     cola_run_close(file);
 }
 
@@ -206,7 +204,7 @@ static void full_disk_leaves_no_output(void **state)
     enum cola_status status = part_merge(&run, all, NULL, NULL);
     limit_files(RLIM_INFINITY);
     assert_int_equal(status, COLA_ERR_IO);
-    assert_error_names("no room for the merged run's");
+    assert_error_names("no room for the run's");
     assert_int_equal(small_run_files(&run, false), 4);
     assert_int_equal(merge_with(path_b), COLA_OK); /* there is room again */
 }
@@ -241,7 +239,7 @@ static void output_that_comes_into_being_meanwhile_is_left_alone(void **state)
     struct fault fault = {.create = path_out};
     const struct cola_merge_options options = {.progress = happen, .user = &fault};
     assert_int_equal(part_merge(&run, all, &options, NULL), COLA_ERR_USAGE);
-    assert_error_names("came into being during the merge");
+    assert_error_names("came into being while it was written");
     assert_file_is(path_out, (const uint8_t *)"mine", 4);
     part_remove(&run, "out.h5");
     assert_int_equal(small_run_files(&run, false), 4);

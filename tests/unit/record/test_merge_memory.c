@@ -16,7 +16,7 @@
 
 #include "cola/log.h"
 #include "cola/merge.h"
-#include "record/writer.h"
+#include "unit/record/write_run.h"
 
 /* 1,200,000 chains of 24 layers: 280 MB, and 92 MB each input, of which less than 32 MiB may be held. */
 enum { N_PARTS = 3, PART_SAMPLES = 20000, N_CHAINS = 20, N_CANDIDATES = 4, N_LAYERS = 24 };
@@ -105,8 +105,7 @@ static void make_file(const char *path, uint32_t first, uint32_t n)
             assert_int_equal(cola_columns_end_row(&c, (enum cola_run_column)i), COLA_OK);
     }
     for (uint32_t row = first; row < first + n; row++) put_sample(&c, row);
-    const struct cola_run_content content = {.columns = &c, .fields = &fields, .complete = true};
-    if (cola_run_write(path, &content) != COLA_OK) fail_msg("%s", cola_error_text());
+    if (write_run(path, &c, &fields) != COLA_OK) fail_msg("%s", cola_error_text());
     cola_columns_fini(&c);
     cola_fields_fini(&fields);
 }

@@ -1,10 +1,10 @@
-/* merge_file_hdf5.c - the output of a merge, written in pieces. writer_hdf5.c builds a run in memory; a
- * merged one may be larger than that.
+/* run_file_hdf5.c - writes a run in pieces; see run_file.h.
  *
  * HDF5 lays out the file's structure in memory (sparse.h): every data set with its place but without its
  * data, a few KiB in all. The data go to those places of the temporary on the disk by our own writes, the
- * bytes between them are copied from the structure at the end. So, as in writer_hdf5.c, a full disk is an
- * errno of ours and not a failed H5Fclose; and the library never touches the disk. */
+ * bytes between them are copied from the structure at the end. So a full disk or a lost mount is an errno of
+ * ours and not a failed H5Fclose, which leaves the library with a file it can neither flush nor forget; and
+ * the library never touches the disk, nor do its locks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 #include "cola/memory.h"
+#include "record/attributes.h"
 #include "record/files.h"
-#include "record/merge.h"
+#include "record/run_file.h"
 #include "record/sparse.h"
-#include "record/writer.h"
 
 enum { BLOCK_BYTES = 256 << 10 };
 
-struct cola_merge_file {
+struct cola_run_file {
     char *path, *temporary; /* temporary NULL: it has its name */
     int fd;
     struct cola_sparse sparse;
@@ -31,7 +31,7 @@ struct cola_merge_file {
     void *block; /* BLOCK_BYTES */
 };
 
-static uint64_t bytes_of(const struct cola_merge_file *file, int column, uint64_t n)
+static uint64_t bytes_of(const struct cola_run_file *file, int column, uint64_t n)
 {
     (void)file;
     return n * cola_h5_type_bytes(cola_run_schema[column].type);
@@ -39,24 +39,14 @@ static uint64_t bytes_of(const struct cola_merge_file *file, int column, uint64_
 
 /* --- reading and writing at a place ------------------------------------------------------------------- */
 
-static enum cola_status write_at(const struct cola_merge_file *file, const void *bytes, uint64_t n,
-                                 uint64_t at)
+static enum cola_status write_at(const struct cola_run_file *file, const void *bytes, uint64_t n, uint64_t at)
 {
-    const char *from = bytes;
-    while (n) {
-        ssize_t written = pwrite(file->fd, from, n, (off_t)at);
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0)
-            return cola_fail(COLA_ERR_IO, "%s: cannot be written: %s", file->temporary,
-                             written ? strerror(errno) : "no space");
-        from += written;
-        at += (uint64_t)written;
-        n -= (uint64_t)written;
-    }
-    return COLA_OK;
+    if (lseek(file->fd, (off_t)at, SEEK_SET) < 0)
+        return cola_fail(COLA_ERR_IO, "%s: %s", file->temporary, strerror(errno));
+    return cola_file_write(file->fd, file->temporary, bytes, n);
 }
 
-static enum cola_status read_at(const struct cola_merge_file *file, void *to, uint64_t n, uint64_t at)
+static enum cola_status read_at(const struct cola_run_file *file, void *to, uint64_t n, uint64_t at)
 {
     char *bytes = to;
     while (n) {
@@ -88,7 +78,7 @@ done:
     return status;
 }
 
-static enum cola_status create_column(struct cola_merge_file *file, int column, hid_t creation, hid_t links)
+static enum cola_status create_column(struct cola_run_file *file, int column, hid_t creation, hid_t links)
 {
     const struct cola_run_schema *schema = &cola_run_schema[column];
     enum cola_status status = COLA_OK;
@@ -111,7 +101,7 @@ done:
     return status;
 }
 
-static enum cola_status create_columns(struct cola_merge_file *file)
+static enum cola_status create_columns(struct cola_run_file *file)
 {
     hid_t creation = -1, links = -1;
     enum cola_status status = create_lists(&creation, &links, file->path);
@@ -122,8 +112,8 @@ static enum cola_status create_columns(struct cola_merge_file *file)
     return status;
 }
 
-/* Found before hours of copying, where the file system can tell. */
-static enum cola_status reserve(const struct cola_merge_file *file)
+/* Found before anything is copied, where the file system can tell. */
+static enum cola_status reserve(const struct cola_run_file *file)
 {
     uint64_t end = COLA_H5_BLOCK_BYTES;
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
@@ -132,17 +122,16 @@ static enum cola_status reserve(const struct cola_merge_file *file)
     if (fallocate(file->fd, 0, 0, (off_t)end) == 0 || errno == EOPNOTSUPP || errno == ENOSYS ||
         errno == EINVAL)
         return COLA_OK;
-    return cola_fail(COLA_ERR_IO, "%s: no room for the merged run's %llu bytes: %s", file->temporary,
-                     (unsigned long long)end, strerror(errno));
+    return cola_fail(COLA_ERR_IO, "%s: cannot be written: %s: no room for the run's %llu bytes",
+                     file->temporary, strerror(errno), (unsigned long long)end);
 }
 
-enum cola_status cola_merge_file_create(const char *path, int32_t minor,
-                                        const uint64_t n_items[COLA_N_RUN_COLUMNS],
-                                        struct cola_merge_file **out)
+enum cola_status cola_run_file_create(const char *path, int32_t minor,
+                                      const uint64_t n_items[COLA_N_RUN_COLUMNS], struct cola_run_file **out)
 {
-    struct cola_merge_file *file = NULL;
+    struct cola_run_file *file = NULL;
     enum cola_status status = COLA_OK;
-    COLA_TRY(cola_alloc((void **)&file, 1, sizeof *file, "merge"));
+    COLA_TRY(cola_alloc((void **)&file, 1, sizeof *file, "run"));
     file->fd = -1;
     file->structure = -1;
     file->minor = minor;
@@ -153,7 +142,7 @@ enum cola_status cola_merge_file_create(const char *path, int32_t minor,
         status = cola_fail(COLA_ERR_MEMORY, "%s: out of memory", path);
         goto done;
     }
-    COLA_TRY_DONE(cola_alloc(&file->block, BLOCK_BYTES, 1, "merge"));
+    COLA_TRY_DONE(cola_alloc(&file->block, BLOCK_BYTES, 1, "run"));
     COLA_TRY_DONE(cola_file_temporary(path, &file->temporary, &file->fd));
     COLA_TRY_DONE(cola_sparse_create(path, COLA_H5_BLOCK_BYTES, &file->sparse, &file->structure));
     COLA_TRY_DONE(create_columns(file));
@@ -161,11 +150,11 @@ enum cola_status cola_merge_file_create(const char *path, int32_t minor,
     *out = file;
     file = NULL;
 done:
-    cola_merge_file_close(file);
+    cola_run_file_close(file);
     return status;
 }
 
-void cola_merge_file_close(struct cola_merge_file *file)
+void cola_run_file_close(struct cola_run_file *file)
 {
     if (!file) return;
     if (file->structure >= 0) H5Fclose(file->structure);
@@ -180,7 +169,7 @@ void cola_merge_file_close(struct cola_merge_file *file)
 
 /* --- pieces ------------------------------------------------------------------------------------------- */
 
-static enum cola_status write_next(struct cola_merge_file *file, int column, const void *items, uint64_t n)
+static enum cola_status write_next(struct cola_run_file *file, int column, const void *items, uint64_t n)
 {
     if (n > file->n[column] - file->n_done[column])
         return cola_fail(COLA_ERR_INPUT, "%s: data set %s: more elements than were counted: an input changed",
@@ -193,7 +182,7 @@ static enum cola_status write_next(struct cola_merge_file *file, int column, con
 
 /* The piece's offsets count from its own begin: what is there already comes before. Its first offset is the
  * last of the piece before it. */
-static enum cola_status append_offsets(struct cola_merge_file *file, int column,
+static enum cola_status append_offsets(struct cola_run_file *file, int column,
                                        const struct cola_columns *piece)
 {
     const struct cola_run_schema *schema = &cola_run_schema[column];
@@ -211,7 +200,7 @@ static enum cola_status append_offsets(struct cola_merge_file *file, int column,
 }
 
 /* Offsets first: they need to know how many values there were before. */
-enum cola_status cola_merge_file_append(struct cola_merge_file *file, const struct cola_columns *piece)
+enum cola_status cola_run_file_append(struct cola_run_file *file, const struct cola_columns *piece)
 {
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
         enum cola_shape shape = cola_run_schema[i].shape;
@@ -230,7 +219,7 @@ enum cola_status cola_merge_file_append(struct cola_merge_file *file, const stru
 
 /* --- the end ------------------------------------------------------------------------------------------ */
 
-static enum cola_status hash_column(const struct cola_merge_file *file, enum cola_run_column column,
+static enum cola_status hash_column(const struct cola_run_file *file, enum cola_run_column column,
                                     struct cola_hash *hash)
 {
     uint64_t most = BLOCK_BYTES / bytes_of(file, (int)column, 1);
@@ -245,7 +234,7 @@ static enum cola_status hash_column(const struct cola_merge_file *file, enum col
 }
 
 /* Of what is in the file, not of what was meant to be. */
-static enum cola_status compute_digest(const struct cola_merge_file *file, const struct cola_fields *fields,
+static enum cola_status compute_digest(const struct cola_run_file *file, const struct cola_fields *fields,
                                        char digest[COLA_HASH_TEXT])
 {
     struct cola_hash *hash;
@@ -259,7 +248,7 @@ static enum cola_status compute_digest(const struct cola_merge_file *file, const
     return status;
 }
 
-static enum cola_status copy_structure(const struct cola_merge_file *file, uint64_t from, uint64_t to)
+static enum cola_status copy_structure(const struct cola_run_file *file, uint64_t from, uint64_t to)
 {
     while (from < to) {
         uint64_t n = to - from < BLOCK_BYTES ? to - from : BLOCK_BYTES;
@@ -271,7 +260,7 @@ static enum cola_status copy_structure(const struct cola_merge_file *file, uint6
 }
 
 /* All that is no column's data: between columns in the order of their places, before and behind. */
-static enum cola_status copy_between(const struct cola_merge_file *file, uint64_t end)
+static enum cola_status copy_between(const struct cola_run_file *file, uint64_t end)
 {
     uint64_t at = COLA_H5_BLOCK_BYTES;
     while (at < end) {
@@ -284,7 +273,7 @@ static enum cola_status copy_between(const struct cola_merge_file *file, uint64_
     return COLA_OK;
 }
 
-static enum cola_status store_structure(struct cola_merge_file *file)
+static enum cola_status store_structure(struct cola_run_file *file)
 {
     char block[COLA_H5_BLOCK_BYTES];
     hid_t structure = file->structure;
@@ -299,15 +288,27 @@ static enum cola_status store_structure(struct cola_merge_file *file)
 }
 
 /* link fails where the name exists, which rename would not; some file systems have no links. */
-static enum cola_status give_name(struct cola_merge_file *file)
+static enum cola_status give_new_name(const struct cola_run_file *file)
+{
+    if (link(file->temporary, file->path) == 0) {
+        unlink(file->temporary);
+        return COLA_OK;
+    }
+    if (errno == EEXIST || access(file->path, F_OK) == 0)
+        return cola_fail(COLA_ERR_USAGE, "%s: came into being while it was written, and is left as it is",
+                         file->path);
+    return rename(file->temporary, file->path) == 0
+               ? COLA_OK
+               : cola_fail(COLA_ERR_IO, "%s: cannot be renamed from %s: %s", file->path, file->temporary,
+                           strerror(errno));
+}
+
+static enum cola_status give_name(struct cola_run_file *file, enum cola_run_file_name name)
 {
     if (fsync(file->fd) != 0)
         return cola_fail(COLA_ERR_IO, "%s: fsync: %s", file->temporary, strerror(errno));
-    if (link(file->temporary, file->path) == 0)
-        unlink(file->temporary);
-    else if (errno == EEXIST || access(file->path, F_OK) == 0)
-        return cola_fail(COLA_ERR_USAGE, "%s: came into being during the merge, and is left as it is",
-                         file->path);
+    if (name == COLA_RUN_FILE_IS_NEW)
+        COLA_TRY(give_new_name(file));
     else if (rename(file->temporary, file->path) != 0)
         return cola_fail(COLA_ERR_IO, "%s: cannot be renamed from %s: %s", file->path, file->temporary,
                          strerror(errno));
@@ -316,18 +317,16 @@ static enum cola_status give_name(struct cola_merge_file *file)
     return cola_file_sync_directory(file->path);
 }
 
-enum cola_status cola_merge_file_finish(struct cola_merge_file *file, const struct cola_fields *fields,
-                                        bool complete, char digest[COLA_HASH_TEXT])
+enum cola_status cola_run_file_finish(struct cola_run_file *file, const struct cola_run_content *content,
+                                      enum cola_run_file_name name, char digest[COLA_HASH_TEXT])
 {
-    const struct cola_run_content content = {.fields = fields, .complete = complete};
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
         if (file->n_done[i] != file->n[i])
             return cola_fail(COLA_ERR_INPUT,
-                             "%s: data set %s: fewer elements than were counted: an input "
-                             "changed",
+                             "%s: data set %s: fewer elements than were counted: an input changed",
                              file->path, cola_run_schema[i].name);
-    COLA_TRY(compute_digest(file, fields, digest));
-    COLA_TRY(cola_run_write_attributes(file->structure, &content, file->minor, digest, file->path));
+    COLA_TRY(compute_digest(file, content->fields, digest));
+    COLA_TRY(cola_run_write_attributes(file->structure, content, file->minor, digest, file->path));
     COLA_TRY(store_structure(file));
-    return give_name(file);
+    return give_name(file, name);
 }
