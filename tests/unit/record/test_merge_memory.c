@@ -179,7 +179,7 @@ static void merge_of_many_chains_needs_little_memory(void **state)
     rmdir(w.directory);
     printf("peak memory: %ld MiB merged in pieces, %ld MiB made in memory\n", merged, in_memory);
     assert_string_equal(found, expected);
-    assert_true(in_memory > 280); /* so the measure measures */
+    assert_true(in_memory > 200); /* so the measure measures */
     assert_in_range(merged, 1, MOST_MIB);
 }
 

@@ -270,7 +270,7 @@ static void bytes_that_changed_on_the_disk_are_noticed(void **state)
     struct stat about;
     uint32_t n_noticed = 0;
     make_columns();
-    for (uint32_t s = FIRST; s < FIRST + 700; s++) {
+    for (uint32_t s = FIRST; s < FIRST + 2000; s++) {
         learn(s, 0, 3);
         assert_int_equal(s % 2 ? cola_stash_put_columns(stash, s, &one, known)
                                : cola_stash_put_results(stash, known, s),
@@ -282,7 +282,7 @@ static void bytes_that_changed_on_the_disk_are_noticed(void **state)
     assert_int_equal(pread(fd, byte, (size_t)about.st_size, 0), about.st_size);
     for (off_t i = 100; i < about.st_size; i += 2000) byte[i] ^= 0x10;
     assert_int_equal(pwrite(fd, byte, (size_t)about.st_size, 0), about.st_size);
-    for (uint32_t s = FIRST; s < FIRST + 700; s++) {
+    for (uint32_t s = FIRST; s < FIRST + 2000; s++) {
         struct cola_columns read = {0};
         assert_int_equal(cola_fold_begin(&read), COLA_OK);
         enum cola_status status =
