@@ -1,10 +1,12 @@
 /* kill_at.c - a library for LD_PRELOAD: the process is killed (SIGKILL) at an exact place that COLA_KILL_AT
- * names. `journal:N`: half way through its N-th write to a journal or the temporary that becomes one; `fold`:
+ * names. `journal:N`: as the N-th byte was written that it writes to a journal or the temporary that becomes
+ * one, however the bytes are dealt out to writes; `fold`:
  * half way through the write of a run's temporary; `rename-before` and `rename-after`: beside the rename that
  * gives run.h5 its name. */
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,17 +27,18 @@ static void name_of(int fd, char out[PATH_MAX])
     out[n > 0 ? n : 0] = '\0';
 }
 
-/* Whether this write to a journal is the one. */
-static int is_turn(void)
+/* Bytes of this write to a journal that come before the kill; SIZE_MAX: it is not the one. */
+static size_t left_to_live(size_t n)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static unsigned long n_written;
+    static size_t n_written;
     const char *text = getenv("COLA_KILL_AT");
-    if (!text || strncmp(text, "journal:", 8) != 0) return 0;
+    if (!text || strncmp(text, "journal:", 8) != 0) return SIZE_MAX;
     pthread_mutex_lock(&mutex);
-    int turn = ++n_written == strtoul(text + 8, NULL, 10);
+    size_t before = n_written, last = strtoul(text + 8, NULL, 10);
+    n_written += n;
     pthread_mutex_unlock(&mutex);
-    return turn;
+    return before < last && last <= before + n ? last - before : SIZE_MAX;
 }
 
 ssize_t write(int fd, const void *bytes, size_t n)
@@ -44,8 +47,9 @@ ssize_t write(int fd, const void *bytes, size_t n)
     if (getenv("COLA_KILL_AT")) {
         name_of(fd, name);
         int journal = strstr(name, ".h5.journal") != NULL, run = !journal && strstr(name, ".h5.tmp.");
-        if ((journal && is_turn()) || (run && is_at("fold"))) {
-            syscall(SYS_write, fd, bytes, n / 2);
+        size_t part = journal ? left_to_live(n) : run && is_at("fold") ? n / 2 : SIZE_MAX;
+        if (part != SIZE_MAX) {
+            syscall(SYS_write, fd, bytes, part);
             raise(SIGKILL);
         }
     }
