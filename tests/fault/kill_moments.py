@@ -1,8 +1,8 @@
 """kill_moments.py COLA MAKE_TASKS KILL_AT MODEL [SEED]: SIGKILL at exact places, and of single ranks.
 
 The whole job is killed at any byte of the journal, inside a fold, before and after the rename of run.h5 (the
-library KILL_AT, by LD_PRELOAD), each time in what the kill before left; single ranks of 3 are killed at random
-moments. After every kill the next process must know every evaluation whose record is whole in the journal,
+library KILL_AT, by LD_PRELOAD), each time in what the kill before left; single ranks of 3 are killed at
+random moments. After every kill the next process must know every evaluation whose record is whole in the journal,
 and after some kills the search ends with the uninterrupted digest. 30 kills and 10 of ranks; in full:
 300 and 100. SEED repeats the places.
 """
@@ -24,9 +24,7 @@ from pathlib import Path
 COLA, MAKE_TASKS, KILL_AT, MODEL = (str(Path(argument).resolve()) for argument in sys.argv[1:5])
 SEED = int(sys.argv[5]) if len(sys.argv) > 5 else random.randrange(2**30)
 MANY = 10 if os.environ.get("COLA_TESTS_FULL") == "1" else 1
-JOURNAL_BYTES = (
-    20_000  # less than a whole search writes: 400 evaluations of some 80 bytes, and what was started
-)
+JOURNAL_BYTES = 20_000  # less than a whole search writes: 400 evaluations of some 80 bytes
 KILLS_TO_THE_END = 8  # then the search goes to its end, and a new one begins
 MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
