@@ -1,10 +1,10 @@
 """kill_moments.py COLA MAKE_TASKS KILL_AT MODEL [SEED]: SIGKILL at exact places, and of single ranks.
 
-The whole job is killed at any byte of the journal, inside a fold, before and after the rename of run.h5 (the
-library KILL_AT, by LD_PRELOAD), each time in what the kill before left; single ranks of 3 are killed at
-random moments. After every kill the next process must know every evaluation whose record is whole in the journal,
-and after some kills the search ends with the uninterrupted digest. 30 kills and 10 of ranks; in full:
-300 and 100. SEED repeats the places.
+The whole job is killed at any byte of the journal, inside a fold, before and after the rename of run.h5
+(the library KILL_AT, by LD_PRELOAD), each time in what the kill before left; single ranks of 3 are
+killed at random moments. After every kill the next process must know every evaluation whose record is
+whole in the journal, and after some kills the search ends with the uninterrupted digest. 30 kills and 10
+of ranks; in full: 300 and 100. SEED repeats the places.
 """
 
 from __future__ import annotations
