@@ -1,5 +1,8 @@
 """How many chains does a benchmark need? The share of samples that one of K chains solves, K = 1, 2, ..
 
+    cola cross --tasks TASKS.h5 --model DIR --from RUN.h5 --top 100 --out x.h5
+    python how_many_chains_cover.py x.h5
+
     cola search TASKS.h5 --model DIR --out run.h5 --preset exhaustive
     cola search TASKS.h5 --model DIR --out control.h5 --preset exhaustive --control wrong-answer --memo run.h5
     python how_many_chains_cover.py run.h5 control.h5
@@ -11,7 +14,11 @@ samples.
 
 import argparse
 
+import h5py
+import pandas as pd
+
 from cola_analysis import Run
+from cola_analysis.cross import Cross
 from cola_analysis.menu import coverage
 
 
@@ -20,22 +27,30 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("run", help="a run in which every sample has the same chains")
-    parser.add_argument("control", nargs="?")
+    parser.add_argument("file", help="of `cola cross`, or a run in which every sample has the same chains")
+    parser.add_argument("control", nargs="?", help="of a run: its control")
     parser.add_argument("--most", type=int, default=100, help="largest K [100]")
     options = parser.parse_args(arguments)
-    with Run.open(options.run) as run:
-        if options.control:
-            with Run.open(options.control) as control:
-                frame = coverage(run, control, options.most)
-        else:
-            frame = coverage(run, None, options.most)
+    frame = read(options.file, options.control, options.most)
     frame = frame[frame["how"] == "other samples"]
-    print(f"base chain: {frame['base_share'].iloc[0]:.3f} of {frame['n'].iloc[0]} samples")
-    print("  K  solved [95 % interval]   control  chain added (chosen on all samples)")
+    print(f"{frame['n'].iloc[0]} samples\n  K  solved [95 % interval]   control")
     for row in frame.itertuples():
-        control_share = "   -" if row.control_share is None else f"{row.control_share:.3f}"
-        print(f"{row.k:>3}  {row.share:.3f} [{row.low:.3f}, {row.high:.3f}]   {control_share:>7}  {row.text}")
+        control = "-" if row.control_share is None else f"{row.control_share:.3f}"
+        print(f"{row.k:>3}  {row.share:.3f} [{row.low:.3f}, {row.high:.3f}]   {control:>7}")
+
+
+def read(path: str, control: str | None, most: int) -> pd.DataFrame:
+    """Coverage of a table of `cola cross`, or of a run beside its control."""
+    with h5py.File(path, "r", locking=False) as file:
+        is_cross = file.attrs.get("filetype") == "cola-cross"
+    if is_cross:
+        with Cross.open(path) as cross:
+            return cross.coverage(most)
+    with Run.open(path) as run:
+        if not control:
+            return coverage(run, None, most)
+        with Run.open(control) as other:
+            return coverage(run, other, most)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from synthetic import SHORT, SHORTER, Chain, File, Sample, base
+from test_cross import write as write_table
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -91,10 +93,18 @@ def test_an_edit_that_not_every_sample_tried_is_no_answer(
 
 def test_how_many_chains_cover(run: Path, control: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed(capsys, "how_many_chains_cover", run, control)
-    assert lines[0] == ["base", "chain:", "0.500", "of", "4", "samples"]
+    assert lines[0] == ["4", "samples"]
     shares = {int(words[0]): float(words[1]) for words in lines[2:]}
     assert shares[3] == 1.0  # all three chains together solve all four samples
     assert all(words[4] in ("0.000", "0.250") for words in lines[2:])  # 3 is given by one sample's chain only
+
+
+def test_how_many_chains_of_a_table_cover(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0, 0]])
+    lines = printed(capsys, "how_many_chains_cover", write_table(tmp_path / "x.h5", right, (SHORT, TWICE)))
+    assert lines[0] == ["5", "samples"]
+    assert [words[0] for words in lines[2:]] == ["1", "2"]
+    assert lines[3][1] == "0.800"  # both chains together, whichever half chose them
 
 
 def test_how_much_is_saved(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
