@@ -14,6 +14,7 @@ from export_readers import Labels, read_drllm, read_polar, read_run
 from make_large_run import write as write_large
 from synthetic import BASE, LONG, SHORT, SHORTER, Chain, File, L, Sample, base
 
+from cola_analysis import export_source
 from cola_analysis.export_choose import Choice, Visited, is_routable
 from cola_analysis.export_cli import main
 
@@ -39,7 +40,11 @@ def run(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_polar_has_the_chains_of_the_run(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize("block", [1, 20, 50_000])
+def test_polar_has_the_chains_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, block: int
+) -> None:
+    monkeypatch.setattr(export_source, "BLOCK_CHAINS", block)
     rng = random.Random(seed)
     samples = [random_runs.sample(rng, 0) for _ in range(30)]
     path = File(samples).write(tmp_path / "run.h5")
