@@ -239,7 +239,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
     if form == "parquet":
         pytest.importorskip("pyarrow")
     peaks = []
-    for n in (500, 1500):
+    for n in (1000, 4000):
         write_large(tmp_path / f"{n}.h5", n_samples=n, n_chains=200, control=False)
         command = [
             sys.executable,
@@ -253,5 +253,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
         ]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks.append(int(done.stdout.split()[-1]))
-    # 200,000 chains more, which held as lists of layers would take more than 80 MB
-    assert peaks[1] - peaks[0] < 40, peaks
+    # 600,000 chains more, held at once 140 MB and more; HDF5 and Arrow keep some MB of their own
+    assert peaks[1] - peaks[0] < 100, peaks

@@ -11,6 +11,7 @@ import h5py
 import pytest
 from synthetic import BASE, SHORT, SHORTER, Chain, File, Sample, base
 
+from cola_analysis import export_parquet
 from cola_analysis.export_cli import main
 
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -30,7 +31,9 @@ def ragged(run: h5py.File, values: str, offsets: str) -> list[list[Any]]:
     return [data[a:b].tolist() for a, b in pairwise(run[offsets][()].astype(int))]
 
 
-def test_every_column_of_a_real_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 100_000])
+def test_every_column_of_a_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(export_parquet, "BLOCK_CHAINS", block)
     export(REAL, "-o", tmp_path / "out")
     chains = table(tmp_path / "out" / "chains.parquet")
     with h5py.File(REAL) as run:
@@ -58,7 +61,9 @@ def test_every_column_of_a_real_run(tmp_path: Path) -> None:
         assert (roles["seed"], roles["n_simulations"], roles["host"]) == ("identity", "grows", "provenance")
 
 
-def test_several_runs_and_a_choice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", [1, 100_000])
+def test_several_runs_and_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(export_parquet, "BLOCK_CHAINS", block)
     ours = [Sample([base(0), Chain(SHORT, 0), Chain(SHORTER, 0)]), Sample([base(1), Chain(SHORT, 1)])]
     theirs = [Sample([base(1), Chain(SHORT, 0)], finished=False), Sample([base(0), Chain(SHORT, 2)])]
     a = File(ours).write(tmp_path / "a.h5")

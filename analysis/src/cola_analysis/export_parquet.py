@@ -33,7 +33,7 @@ LISTS = {
     "scores": ("scores/values", "scores/offsets"),
     "tokens": ("scores/token_values", "scores/token_offsets"),
 }
-BLOCK_CHAINS = 100_000
+BLOCK_CHAINS = 50_000
 SAMPLE_COLUMNS = ("index", "gold", "target", "finished", "n_simulations")
 
 
