@@ -14,7 +14,7 @@ from cola_analysis.export_cli import main as export
 from cola_analysis.import_chains import main as import_chains
 from conftest import DATA, File
 
-N_ROWS, N_SIMULATIONS = 6, 12
+N_ROWS, N_SIMULATIONS = 3, 8
 Chain = tuple[int, ...]
 
 
