@@ -8,6 +8,7 @@ statistics.py, bootstrap.py         intervals and tests
 tables.py, depth.py, layers.py, menu.py, robustness.py         data frames, one a table or figure
 figures.py, draw.py, write.py       drawn and written
 outcomes.py, findings.py, conclude.py, conclude_set.py         counted and worded
+export_*.py, import_chains.py       runs in the formats that router training reads, and back
 cli.py, regrade.py      the commands cola-findings and cola-regrade
 """
 
