@@ -15,6 +15,7 @@ from cola_jobs.venv import ensure
 ensure("numpy", "h5py", "xxhash", "transformers")
 
 from cola_jobs import (  # noqa: E402  (needs the packages just ensured)
+    sweep_check,
     sweep_collect,
     sweep_facts,
     sweep_file,
@@ -69,6 +70,7 @@ def plan(sweep: Sweep, options: argparse.Namespace) -> int:
         elif options.bench and tasks.id not in rates:
             rates[tasks.id] = sweep_plan.bench(sweep.cola, tasks, run.slurm.threads)
     print(sweep_plan.report(sweep, state, facts, rates, options.commands))
+    sweep_check.check_shards(runs, state)
     return 0
 
 
@@ -96,7 +98,9 @@ def submit(sweep: Sweep, options: argparse.Namespace) -> int:
         queue = Queue(True, jobs=sweep_slurm.queue())
         adopted = sweep_facts.adopt(sweep, state, queue)
         runs = chosen(sweep, options.runs)
+        sweep_check.check_shards(runs, state)  # before the preparation, which may take long ..
         good, failed = prepared(sweep, state, runs)
+        sweep_check.check_shards(runs, state)  # .. and after it, which may have left rows out
         facts = {run.id: sweep_facts.gather(sweep, run, state, queue) for run in sweep.runs}
         fresh: dict[str, str] = {}
         n_jobs = 0

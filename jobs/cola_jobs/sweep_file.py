@@ -91,7 +91,10 @@ class Tasks:
     model: Path
     path: Path
     options: tuple[str, ...]  # of prepare.py
+    rows: tuple[str, ...]  # absolute paths, or hf:..
+    skip: int
     limit: int | None
+    reorder: int
 
 
 @dataclass(frozen=True)
@@ -304,7 +307,10 @@ class _Reader:
             model=_from(self.base, table["path"]),
             path=directory / model / benchmark / "tasks.h5",
             options=_words(where, options),
+            rows=tuple(str(row) for row in rows),
+            skip=options.get("skip", 0),
             limit=options.get("limit"),
+            reorder=options.get("reorder", 0),
         )
 
     def _runs(self, tasks: Tasks, model: str, benchmark: str, preset: str) -> list[Run]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cola_jobs.progress import JobError
+from cola_jobs.sweep_check import expected_samples
 from cola_jobs.sweep_facts import Facts
 from cola_jobs.sweep_file import Sweep, Tasks
 from cola_jobs.sweep_state import State
-from cola_jobs.sweep_status import n_samples, shard_rows, table
+from cola_jobs.sweep_status import shard_rows, table
 from cola_jobs.sweep_submit import Wanted, jobs_for, prepare_command, ranges
 
 
@@ -21,23 +22,6 @@ class Cost:
     evaluations: int | None  # at most; None: the number of samples is not known yet
     job_hours: float | None  # of the longest shard
     core_hours: float | None
-
-
-def expected_samples(tasks: Tasks) -> int | None:
-    """Of tasks.h5, or, before it is made, what limit says or lines of JSONL files; None: unknown."""
-    n = n_samples(tasks)
-    if n is not None or tasks.limit is not None:
-        return n if n is not None else tasks.limit
-    words = list(tasks.options)
-    rows = words[words.index("--rows") + 1 :]
-    rows = rows[: next((i for i, word in enumerate(rows) if word.startswith("--")), len(rows))]
-    total = 0
-    for row in rows:
-        if not row.endswith((".jsonl", ".json")) or not Path(row).exists():
-            return None
-        with Path(row).open("rb") as file:
-            total += sum(1 for line in file if line.strip())
-    return total
 
 
 def bench(cola: Path, tasks: Tasks, threads: int) -> float:

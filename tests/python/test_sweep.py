@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 import sweep
-from cola_jobs import sweep_state
+from cola_jobs import sweep_state, sweep_submit
 
 FAKE = """#!{python} -SE
 import json, os, sys
@@ -394,3 +394,61 @@ def test_state_survives_and_a_second_writer_is_refused(
     (world.root / "out" / "sweep.json").write_text('{"version": 2, "id": "x", "tasks": {}, "runs": {}}')
     assert world.run("status") == 1
     assert "version 2, this program knows 1" in capsys.readouterr().err
+
+
+def test_more_shards_than_rows_are_refused_before_anything_is_submitted(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.edit("shards = 4", "shards = 11")
+    for verb in ("plan", "submit"):
+        assert world.run(verb) == 1
+        error = capsys.readouterr().err
+        assert f"{EASY}: 11 shards of 10 rows: some would have none, and fail" in error
+        assert f"{CONTROL}: 11 shards" in error and "set slurm.shards to 10 or less" in error
+        assert HARD not in error  # has one shard
+    assert not world.submitted()
+    world.edit("shards = 11", "shards = 10")
+    assert world.run("plan") == 0 and world.run("submit") == 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "n"), [("limit = 3", 3), ("skip = 7", 3), ("", 10), ("limit = 1\nreorder = 2", 3)]
+)
+def test_rows_are_bounded_before_preparation(
+    world: World, capsys: pytest.CaptureFixture[str], keys: str, n: int
+) -> None:
+    (world.root / "out" / "one" / "easy" / "tasks.h5").unlink()
+    world.edit('task = "arc_easy"', f'task = "arc_easy"\n{keys}')
+    world.edit("shards = 4", f"shards = {n + 1}")
+    for verb in ("plan", "submit"):
+        assert world.run(verb, EASY) == 1
+        assert f"{EASY}: {n + 1} shards of at most {n} rows" in capsys.readouterr().err
+    world.edit(f"shards = {n + 1}", f"shards = {n}")
+    assert world.run("plan", EASY) == 0
+    assert not world.submitted()
+
+
+def test_rows_that_preparation_leaves_out_count(
+    world: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = world.root / "out" / "one" / "easy" / "tasks.h5"
+    tasks.unlink()
+
+    def prepare(*_: Any) -> None:
+        with h5py.File(tasks, "w") as file:
+            file["samples/gold"] = np.zeros(3, np.int32)
+
+    monkeypatch.setattr(sweep_submit, "prepare", prepare)
+    assert world.run("submit", EASY) == 1
+    assert f"{EASY}: 4 shards of 3 rows" in capsys.readouterr().err
+    assert not world.submitted()
+
+
+def test_a_run_that_was_submitted_with_too_many_shards(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.run("submit", EASY) == 0
+    with h5py.File(world.root / "out" / "one" / "easy" / "tasks.h5", "w") as file:
+        file["samples/gold"] = np.zeros(3, np.int32)
+    assert world.run("submit", EASY) == 1
+    assert "set slurm.shards to 3 or less and, as this run has jobs already" in capsys.readouterr().err
