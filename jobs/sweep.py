@@ -56,12 +56,16 @@ def check_program(sweep: Sweep) -> None:
 
 
 def plan(sweep: Sweep, options: argparse.Namespace) -> int:
-    """Prints; changes nothing."""
+    """Prints; changes nothing. Exit status 1 if submit would refuse something, with the same words."""
     state = sweep_state.load(sweep.directory)
     queue = sweep_facts.look()
     sweep_facts.adopt(sweep, state, queue)
     runs = chosen(sweep, options.runs)
-    facts = [sweep_facts.gather(sweep, run, state, queue) for run in runs]
+    sweep_check.check_options(sweep, runs)
+    files = {run.memo for run in runs} | {run.out for run in runs}  # a control waits for its run
+    needed = [run for run in sweep.runs if run.out in files]
+    facts = {run.id: sweep_facts.gather(sweep, run, state, queue) for run in needed}
+    refused = {run.id: sweep_check.refusal(run, state) for run in runs}
     rates: dict[str, float] = {}
     for run in runs:
         tasks = run.tasks
@@ -69,9 +73,13 @@ def plan(sweep: Sweep, options: argparse.Namespace) -> int:
             rates[tasks.id] = options.rate
         elif options.bench and tasks.id not in rates:
             rates[tasks.id] = sweep_plan.bench(sweep.cola, tasks, run.slurm.threads)
-    print(sweep_plan.report(sweep, state, facts, rates, options.commands))
+    shown = {run_id for run_id, words in refused.items() if words}
+    shown |= {run.id for run in runs if sweep_check.too_many_shards(run, state)}
+    print(sweep_plan.report(sweep, state, runs, facts, rates, shown, options.commands))
+    for words in dict.fromkeys(words for words in refused.values() if words):
+        say_error(JobError(words))
     sweep_check.check_shards(runs, state)
-    return 0
+    return 1 if shown else 0
 
 
 def prepared(sweep: Sweep, state: State, runs: list[Run]) -> tuple[set[str], int]:
@@ -98,6 +106,7 @@ def submit(sweep: Sweep, options: argparse.Namespace) -> int:
         queue = Queue(True, jobs=sweep_slurm.queue())
         adopted = sweep_facts.adopt(sweep, state, queue)
         runs = chosen(sweep, options.runs)
+        sweep_check.check_options(sweep, runs)
         sweep_check.check_shards(runs, state)  # before the preparation, which may take long ..
         good, failed = prepared(sweep, state, runs)
         sweep_check.check_shards(runs, state)  # .. and after it, which may have left rows out
@@ -125,9 +134,14 @@ def status(sweep: Sweep, options: argparse.Namespace) -> int:
     sweep_facts.adopt(sweep, state, queue)
     lines = []
     for run in chosen(sweep, options.runs):
-        facts = sweep_facts.gather(sweep, run, state, queue)
+        facts = sweep_facts.gather(sweep, sweep_facts.as_submitted(run, state), state, queue)
         comments = (state.comment("search", run.id), state.comment("merge", run.id))
-        lines.append(sweep_status.line_of(facts, queue, *comments))
+        line = sweep_status.line_of(facts, queue, *comments)
+        try:
+            sweep_submit.check_same(run, state.runs.get(run.id))
+        except JobError as error:
+            line.failures.insert(0, str(error))
+        lines.append(line)
     print(sweep_status.report(lines, queue))
     return 1 if any(line.failures for line in lines) else 0
 

@@ -4,18 +4,42 @@ sweep_file checks what the file alone can tell. Here are the checks that need ro
 what was submitted before.
 """
 
+import subprocess
 from pathlib import Path
 
 from cola_jobs.progress import JobError
-from cola_jobs.row_source import HUB
-from cola_jobs.sweep_file import Run, Tasks
+from cola_jobs.sweep_file import Run, Sweep, Tasks
 from cola_jobs.sweep_state import State
 from cola_jobs.sweep_status import n_samples
+from cola_jobs.sweep_submit import check_same, check_tasks
+
+NOWHERE = "/dev/null"  # no directory, so nothing can be in it
 
 
-def row_files(tasks: Tasks) -> list[Path]:
-    """Files with the rows; data sets of the hub are left out."""
-    return [Path(row) for row in tasks.rows if not row.startswith(HUB)]
+def check_options(sweep: Sweep, runs: list[Run]) -> None:
+    """Asks `cola search` itself about the values: with tasks that cannot be there it reads its options, says
+    with exit status 2 which is wrong, and does nothing."""
+    seen: set[tuple[str, ...]] = set()
+    for run in runs:
+        if run.options in seen:
+            continue
+        seen.add(run.options)
+        files = [f"{NOWHERE}/tasks.h5", "--model", f"{NOWHERE}/model", "--out", f"{NOWHERE}/run.h5"]
+        command = [str(sweep.cola), "search", *files, *run.options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 2:
+            words = done.stderr.strip().removeprefix("cola: error: ")
+            raise JobError(f"{sweep.path}: {run.id}: cola search says: {words}")
+
+
+def refusal(run: Run, state: State) -> str:
+    """Why `submit` would not submit this run, though others; empty if it would."""
+    try:
+        check_tasks(run.tasks, state)
+        check_same(run, state.runs.get(run.id))
+    except JobError as error:
+        return str(error)
+    return ""
 
 
 def expected_samples(tasks: Tasks) -> int | None:
@@ -38,7 +62,7 @@ def check_shards(runs: list[Run], state: State) -> None:
     waits for it for ever. All are named together, since all come from the same few lines of the file."""
     wrong = [text for text in (too_many_shards(run, state) for run in runs) if text]
     if wrong:
-        raise JobError("\n".join(wrong))
+        raise JobError("\n".join([*wrong, "until this is put right, nothing is submitted"]))
 
 
 def too_many_shards(run: Run, state: State) -> str:

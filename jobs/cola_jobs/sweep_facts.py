@@ -3,7 +3,7 @@
 Also takes jobs of ours into the state that it does not know, should a submit have died after sbatch.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cola_jobs import sweep_results, sweep_slurm
@@ -94,6 +94,14 @@ def log_pattern(sweep: Sweep, run: Run, kind: str, array: bool) -> Path:
     name = run.id.replace("/", ".")
     end = "%A_%a" if array else "%j"
     return sweep.logs / f"{name}.{kind}-{end}.log"
+
+
+def as_submitted(run: Run, state: State) -> Run:
+    """With the number of shards that its jobs have, should the sweep file say another one since."""
+    before = state.runs.get(run.id)
+    if before is None or not before.jobs or before.shards == run.slurm.shards:
+        return run
+    return replace(run, slurm=replace(run.slurm, shards=before.shards))
 
 
 def gather(sweep: Sweep, run: Run, state: State, queue: Queue) -> Facts:

@@ -4,14 +4,16 @@ Everything the file says is checked here. What comes out are runs: each one sear
 the options of `cola search` and of sbatch that belong to it. Knows no results and no jobs that run.
 """
 
+import difflib
 import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cola_jobs import sweep_sbatch
 from cola_jobs.progress import JobError
 from cola_jobs.venv import ROOT
 
@@ -22,6 +24,8 @@ CONTROLS = ("none", "wrong-answer")
 TAKEN_SEARCH = frozenset(
     {"model", "out", "resume", "space", "samples", "shard", "control", "memo", "time-limit", "quiet", "help"}
 )
+# options of `cola search` without a model; a sweep always has one
+NO_MODEL = frozenset({"evaluator", "latency-ms", "latency-spread", "synthetic-optima", "synthetic-layers"})
 # options of prepare.py that a benchmark may set, and their types
 PREPARE_KEYS: Mapping[str, type] = {
     "task": str,
@@ -35,6 +39,8 @@ PREPARE_KEYS: Mapping[str, type] = {
     "reorder": int,
     "skip_bad": bool,
 }
+# the smallest number that prepare.py takes, or that leaves a row
+PREPARE_LEAST: Mapping[str, int] = {"level": 0, "skip": 0, "limit": 1, "max_new_tokens": 1, "reorder": 0}
 # keys of [slurm] that mean something to the sweep; every other is handed to sbatch as --KEY=VALUE
 OWN_SLURM_KEYS: Mapping[str, type] = {
     "shards": int,
@@ -47,24 +53,6 @@ OWN_SLURM_KEYS: Mapping[str, type] = {
     "setup": str,
     "merge": dict,
 }
-# options of sbatch that the sweep gives itself
-TAKEN = (
-    "array",
-    "job-name",
-    "comment",
-    "output",
-    "error",
-    "dependency",
-    "kill-on-invalid-dep",
-    "signal",
-    "ntasks",
-    "cpus-per-task",
-    "export",
-    "parsable",
-    "requeue",
-    "open-mode",
-    "wait",
-)
 
 
 @dataclass(frozen=True)
@@ -182,12 +170,14 @@ def _words(where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _sbatch(where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """--key=value, as sbatch wants it. An empty value leaves the option out."""
+    """--key=value, as sbatch wants it. An empty value leaves it out. `sbatch`: words as they are."""
     words = []
     for key, value in options.items():
         name = key.replace("_", "-")
-        if name in TAKEN:
-            raise JobError(f"{where}: {key} is the sweep's own option of sbatch")
+        if key == "sbatch":
+            words += _site_options(where, value)
+            continue
+        _check_sbatch_name(where, key, name)
         if isinstance(value, bool):
             words += [f"--{name}"] if value else []
         elif isinstance(value, str | int):
@@ -195,6 +185,41 @@ def _sbatch(where: str, options: Mapping[str, Any]) -> tuple[str, ...]:
         else:
             raise JobError(f"{where}: {key} is {value!r}, expected a string or a whole number")
     return tuple(words)
+
+
+def _check_sbatch_name(where: str, key: str, name: str) -> None:
+    if name in sweep_sbatch.TAKEN:
+        raise JobError(f"{where}: {key} is the sweep's own option of sbatch")
+    if name not in sweep_sbatch.KNOWN:
+        near = difflib.get_close_matches(name, sweep_sbatch.KNOWN | OWN_SLURM_KEYS.keys(), 1)
+        hint = f"; is {near[0]} meant?" if near else ""
+        site = f'sbatch = ["--{name}=.."]'
+        raise JobError(
+            f"{where}: unknown key {key}{hint} (an option of sbatch that only this site has goes into {site})"
+        )
+
+
+def _site_options(where: str, value: Any) -> list[str]:
+    if not isinstance(value, list) or any(not isinstance(v, str) or not v.startswith("--") for v in value):
+        raise JobError(f"{where}: sbatch is {value!r}, expected a list of words that begin with --")
+    for word in value:
+        name = word[2:].partition("=")[0]
+        if name in sweep_sbatch.TAKEN:
+            raise JobError(f"{where}: sbatch: --{name} is the sweep's own option of sbatch")
+    return value
+
+
+def _check_stop(where: str, time: Any, stop_before: int) -> None:
+    """A job that is told to stop before it has begun is requeued until it gives up."""
+    try:
+        limit = sweep_sbatch.seconds(time)
+    except ValueError:
+        raise JobError(f"{where}: slurm.time is {time!r}, expected MINUTES, H:MM:SS or D-HH:MM:SS") from None
+    if limit is not None and stop_before >= limit:
+        raise JobError(
+            f"{where}: slurm.stop_before is {stop_before} s (300 if it is not given), and slurm.time only "
+            f"{limit} s: no time is left to search; give more time, or stop later"
+        )
 
 
 def _slurm(where: str, base: Path, tables: list[Mapping[str, Any]]) -> Slurm:
@@ -215,6 +240,7 @@ def _slurm(where: str, base: Path, tables: list[Mapping[str, Any]]) -> Slurm:
         raise JobError(
             f"{where}: slurm.launch is none, which has one worker, but workers is {own['workers']}"
         )
+    _check_stop(where, merged.get("time", ""), own.get("stop_before", Slurm.stop_before))
     if own.get("setup"):
         own["setup"] = str(_from(base, own["setup"]))
     sites = {key: merged[key] for key in ("partition", "account", "qos") if key in merged}
@@ -230,13 +256,33 @@ def _search_options(where: str, tables: list[Mapping[str, Any]]) -> dict[str, An
     for table in tables:
         for key, value in table.items():
             name = key.replace("_", "-")
+            if name in NO_MODEL:
+                raise JobError(f"{where}: {key}: a sweep searches with its models, not without one")
             if name in TAKEN_SEARCH:
                 raise JobError(f"{where}: {key} is the sweep's own option of cola search")
             merged[name] = value
     n = merged.get("simulations")
     if type(n) is not int or n < 1:
         raise JobError(f"{where}: simulations is {n!r}: a sweep says how many, in [search] or the preset")
+    if merged.get("events", "-") != "-":
+        raise JobError(
+            f"{where}: events is {merged['events']!r}, one file for all jobs of the sweep; only '-', "
+            "into the log of each job, goes"
+        )
     return merged
+
+
+def _with_threads(where: str, slurm: Slurm, options: Mapping[str, Any], given: bool) -> Slurm:
+    """threads of [search] are what the job asks for, too; `given`: [slurm] has them as well."""
+    threads = options.get("threads")
+    if threads is None:
+        return slurm
+    if given:
+        raise JobError(
+            f"{where}: threads is in [search] ({threads}) and in [slurm]: leave it out of [search] (or of "
+            "the search options of the benchmark or preset)"
+        )
+    return replace(slurm, threads=threads) if type(threads) is int and threads > 0 else slurm
 
 
 def _without(table: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -297,6 +343,11 @@ class _Reader:
         _check(where, options, PREPARE_KEYS)
         if "rows" not in options:
             raise JobError(f"{where}: rows is missing")
+        if not options["rows"] or not all(isinstance(row, str) for row in options["rows"]):
+            raise JobError(f"{where}: rows is {options['rows']!r}, expected a list of files or hf:..")
+        for key, least in PREPARE_LEAST.items():
+            if options.get(key, least) < least:
+                raise JobError(f"{where}: {key} is {options[key]}, expected {least} or more")
         options = {"task": benchmark} | options
         rows = [row if str(row).startswith("hf:") else _from(self.base, str(row)) for row in options["rows"]]
         options["rows"] = rows
@@ -321,13 +372,17 @@ class _Reader:
         default = self.content.get("controls", ["none"])
         controls = _choices(f"{where}: controls", table.get("controls", default), CONTROLS)
         own = {"preset": preset} | _without(table, "spaces", "controls", "slurm")
-        search = [self.content.get("search", {}), self.benchmarks[benchmark].get("search", {}), own]
+        of_benchmark = _table(
+            f"{self.path}: benchmarks.{benchmark}.search", self.benchmarks[benchmark].get("search", {})
+        )
+        search = [self.content.get("search", {}), of_benchmark, own]
         options = _search_options(where, search)
         parts = (self.models[model], self.benchmarks[benchmark], table)
         where = f"{self.path}: {tasks.id}/{preset}"
-        slurm = _slurm(
-            where, self.base, [self.content.get("slurm", {}), *(p.get("slurm", {}) for p in parts)]
-        )
+        tables = [self.content.get("slurm", {})]
+        tables += [_table(f"{where}: slurm", part.get("slurm", {})) for part in parts]
+        slurm = _slurm(where, self.base, tables)
+        slurm = _with_threads(where, slurm, options, any("threads" in table for table in tables))
         made = []
         for space in spaces:
             plain = tasks.path.with_name(f"{preset}-{space}.h5")

@@ -9,10 +9,10 @@ from pathlib import Path
 from cola_jobs.progress import JobError
 from cola_jobs.sweep_check import expected_samples
 from cola_jobs.sweep_facts import Facts
-from cola_jobs.sweep_file import Sweep, Tasks
+from cola_jobs.sweep_file import Run, Sweep, Tasks
 from cola_jobs.sweep_state import State
 from cola_jobs.sweep_status import shard_rows, table
-from cola_jobs.sweep_submit import Wanted, jobs_for, prepare_command, ranges
+from cola_jobs.sweep_submit import Wanted, jobs_for, memo_ids, prepare_command, ranges
 
 
 @dataclass
@@ -67,28 +67,49 @@ def _hours(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
 
 
-def _command(job: Wanted) -> str:
-    after = list(job.after) + (["JOB"] if job.after_search else [])
+def _command(job: Wanted, after: list[str]) -> str:
     variables = " ".join(f"{key}={shlex.quote(value)}" for key, value in job.variables.items())
     return f"{variables} {shlex.join(job.full(after))}"
 
 
+def _after(sweep: Sweep, all_facts: dict[str, Facts], job: Wanted, searched: dict[str, str]) -> list[str]:
+    """Jobs that it waits for, as submit_run has them. JOB: the search printed just before; JOB_OF_RUN:
+    another search printed before. `searched`: runs with such a search, by their file."""
+    after = list(job.after)
+    if job.kind == "search":
+        after += memo_ids(sweep, job.run, all_facts)
+        after += [f"JOB_OF_{searched[str(job.run.memo)]}"] if str(job.run.memo) in searched else []
+    elif job.after_search:
+        after.append("JOB")
+    return list(dict.fromkeys(after))
+
+
 def report(
-    sweep: Sweep, state: State, all_facts: list[Facts], rates: dict[str, float], commands: bool
+    sweep: Sweep,
+    state: State,
+    runs: list[Run],
+    all_facts: dict[str, Facts],
+    rates: dict[str, float],
+    refused: set[str],
+    commands: bool,
 ) -> str:
-    """The table; with `commands` every command that submit would give."""
+    """The table; with `commands` every command that submit would give. refused: runs that submit refuses."""
+    searched: dict[str, str] = {}
     rows = [["run", "samples", "simulations", "evaluations", "job hours", "core hours", "to submit"]]
     total = Cost(0, 0.0, 0.0)
     n_jobs, text = 0, []
     for tasks in sweep.tasks:
-        if not tasks.path.exists():
+        if not tasks.path.exists() and any(run.tasks is tasks and run.id not in refused for run in runs):
             text.append(shlex.join(prepare_command(tasks)))
-    for facts in all_facts:
-        run = facts.run
+    for run in runs:
+        facts = all_facts[run.id]
         price = cost(facts, rates.get(run.tasks.id))
-        wanted = jobs_for(sweep, state, facts)
+        wanted = [] if run.id in refused else jobs_for(sweep, state, facts)
         n_jobs += len(wanted)
-        text += [_command(job) for job in wanted]
+        for job in wanted:
+            text.append(_command(job, _after(sweep, all_facts, job, searched)))
+            if job.kind == "search":
+                searched[str(run.out)] = run.id
         what = " + ".join(
             f"shards {ranges(job.shards)} of {run.slurm.shards}" if job.kind == "search" else "merge"
             for job in wanted
@@ -97,7 +118,16 @@ def report(
         evaluations = "?" if price.evaluations is None else str(price.evaluations)
         samples = "?" if n is None else str(n)
         hours = [_hours(price.job_hours), _hours(price.core_hours)]
-        rows.append([run.id, samples, str(run.simulations), evaluations, *hours, what or "nothing"])
+        rows.append(
+            [
+                run.id,
+                samples,
+                str(run.simulations),
+                evaluations,
+                *hours,
+                what or ("refused" if run.id in refused else "nothing"),
+            ]
+        )
         total = Cost(
             None if None in (total.evaluations, price.evaluations) else total.evaluations + price.evaluations,
             None if None in (total.job_hours, price.job_hours) else max(total.job_hours, price.job_hours),

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cola_jobs import sweep_slurm
 from cola_jobs.progress import JobError, say
+from cola_jobs.row_source import HUB
 from cola_jobs.sweep_facts import DONE, Facts, Queue, log_pattern
 from cola_jobs.sweep_file import Run, Slurm, Sweep, Tasks
 from cola_jobs.sweep_state import Job, RunState, State
@@ -45,22 +47,36 @@ def prepare_command(tasks: Tasks) -> list[str]:
     return [sys.executable, script, "--model", str(tasks.model), *tasks.options, "--out", str(tasks.path)]
 
 
-def prepare(tasks: Tasks, state: State) -> None:
-    """Makes tasks.h5 unless it is there; refuses one that was made with other options."""
-    options = ["--model", str(tasks.model), *tasks.options]
-    before = state.tasks.get(tasks.id)
+def _prepare_options(tasks: Tasks) -> list[str]:
+    return ["--model", str(tasks.model), *tasks.options]
+
+
+def check_tasks(tasks: Tasks, state: State) -> None:
+    """Refuses a tasks.h5 made with other options, and models and rows that are not there."""
+    options, before = _prepare_options(tasks), state.tasks.get(tasks.id)
     if tasks.path.exists() and before not in (None, options):
         raise JobError(
             f"{tasks.path} was prepared with other options:\n  then {' '.join(before)}\n"
             f"  now  {' '.join(options)}\nput the sweep file back, or use another directory"
         )
+    if not tasks.model.is_dir():
+        raise JobError(f"{tasks.model}: no such model directory: fetch the model, or correct its path")
+    if not tasks.path.exists():
+        for path in (Path(row) for row in tasks.rows if not row.startswith(HUB)):
+            if not path.is_file():
+                raise JobError(f"{tasks.id}: no file {path}: correct rows, or put the file there")
+
+
+def prepare(tasks: Tasks, state: State) -> None:
+    """Makes tasks.h5 unless it is there."""
+    check_tasks(tasks, state)
     if not tasks.path.exists():
         say(f"preparing {tasks.id}")
         tasks.path.parent.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(prepare_command(tasks), stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise JobError(f"{tasks.id}: prepare.py failed:\n  " + "\n  ".join(done.stderr.splitlines()[-5:]))
-    state.tasks[tasks.id] = options
+    state.tasks[tasks.id] = _prepare_options(tasks)
 
 
 def check_same(run: Run, before: RunState | None) -> None:
@@ -167,7 +183,7 @@ def jobs_for(sweep: Sweep, state: State, facts: Facts) -> list[Wanted]:
     return wanted
 
 
-def _memo_ids(sweep: Sweep, run: Run, all_facts: dict[str, Facts]) -> list[str]:
+def memo_ids(sweep: Sweep, run: Run, all_facts: dict[str, Facts]) -> list[str]:
     """A control with a memo waits for the jobs of the run that it is the control of."""
     if run.memo is None:
         return []
@@ -193,7 +209,7 @@ def submit_run(
     for job in wanted:
         after = list(job.after)
         if job.kind == "search":
-            after += _memo_ids(sweep, run, all_facts)
+            after += memo_ids(sweep, run, all_facts)
             after += [fresh[str(run.memo)]] if run.memo and str(run.memo) in fresh else []
         elif job.after_search:
             after.append(fresh[str(run.out)])

@@ -51,8 +51,13 @@ elif argv[0] == "show":
     else:
         page["finished_samples"] = {"target_found": {"count": page["found"][0], "of": page["found"][1]}}
         print(json.dumps(page))
+elif argv[0] == "search" and "--help" not in argv:
+    assert argv[1].startswith("/dev/null/")
+    wrong = [word for word in argv if word in ("bf17", "colla")]
+    print(f"cola: error: {wrong[0]} is no choice" if wrong else "no such file", file=sys.stderr)
+    sys.exit(2 if wrong else 1)
 elif argv[0] == "search":
-    print("".join(f"  --{name} X\\n" for name in "simulations preset space control threads".split()))
+    print("".join(f"  --{name} X\\n" for name in "simulations preset space control threads dtype".split()))
 else:
     print(json.dumps({"evaluations_per_s": 2.0}))
 """
@@ -100,6 +105,7 @@ class World:
         patch.setenv("COLA_SHARDS", "77")  # of somebody else's job: must not reach sbatch
         self.file = root / "paper.toml"
         self.file.write_text(TOML)
+        (root / "model").mkdir()
         (root / "rows.jsonl").write_text("{}\n" * 10)
         for benchmark in ("easy", "hard"):
             tasks = root / "out" / "one" / benchmark / "tasks.h5"
@@ -452,3 +458,98 @@ def test_a_run_that_was_submitted_with_too_many_shards(
         file["samples/gold"] = np.zeros(3, np.int32)
     assert world.run("submit", EASY) == 1
     assert "set slurm.shards to 3 or less and, as this run has jobs already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "run"),
+    [
+        ("simulations = 10", 'simulations = 10\ndtype = "bf17"', EASY),
+        ("[presets.cola]", "[presets.cola]\n[presets.colla]", "one/easy/colla-both"),
+    ],
+)
+def test_a_value_that_cola_refuses(
+    world: World, capsys: pytest.CaptureFixture[str], old: str, new: str, run: str
+) -> None:
+    world.edit(old, new)
+    for verb in ("plan", "submit"):
+        assert world.run(verb) == 1
+        error = capsys.readouterr().err
+        assert f"paper.toml: {run}: cola search says: " in error and "is no choice\n" in error
+    assert not world.submitted()
+    assert world.run("status") == 0 and world.run("cancel") == 0  # these must work all the same
+
+
+def test_a_model_or_rows_that_are_not_there(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    (world.root / "out" / "one" / "easy" / "tasks.h5").unlink()
+    world.edit('task = "arc_easy"\nrows = ["rows.jsonl"]', 'task = "arc_easy"\nrows = ["no.jsonl", "hf:a:b"]')
+    for verb in ("plan", "submit"):
+        assert world.run(verb) == 1
+        captured = capsys.readouterr()
+        assert f"one/easy: no file {world.root}/no.jsonl: correct rows" in captured.err
+        assert "prepare.py failed" not in captured.err
+        if verb == "plan":
+            assert captured.err.count("no.jsonl") == 1
+            ends = [line.split()[-1] for line in captured.out.splitlines() if line.startswith("one/")]
+            assert ends[:2] == ["refused", "refused"] and "refused" not in ends[2:]
+            assert "2 sbatch" in captured.out
+    assert [option(job, "job-name") for job in world.submitted()] == [
+        f"paper:{HARD}",
+        f"paper:{HARD}-wrong-answer",
+    ]
+    (world.root / "model").rmdir()
+    for verb in ("plan", "submit"):
+        assert world.run(verb, HARD) == 1
+        assert f"{world.root}/model: no such model directory" in capsys.readouterr().err
+    assert len(world.submitted()) == 2
+
+
+def test_plan_and_status_say_what_submit_refuses(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.run("submit", EASY) == 0
+    for shard in range(4):
+        world.result(f"one/easy/cola-both-{shard}-of-4")
+    world.queue(*[(f"101_{i}", "COMPLETED", "None", "search", EASY) for i in range(4)])
+    world.edit("shards = 4", "shards = 5")
+    words = f"{EASY}: has 4 shards, now the sweep file says 5"
+    assert world.run("plan", EASY, "--commands") == 1
+    captured = capsys.readouterr()
+    assert f"sweep.py: {words}" in captured.err and "refused" in captured.out and "0 sbatch" in captured.out
+    assert "sbatch --parsable" not in captured.out
+    assert world.run("status", EASY) == 1
+    out = capsys.readouterr().out
+    assert words in out and "4 done" in out and f"{EASY}: shard" not in out
+    world.edit("shards = 5", "shards = 4")
+    world.edit("simulations = 10", "simulations = 11")
+    for verb in ("plan", "status"):
+        assert world.run(verb, EASY) == 1
+        captured = capsys.readouterr()
+        assert "other options of cola search (10 11)" in captured.out + captured.err
+    world.edit("simulations = 11", "simulations = 10")
+    world.edit('task = "arc_easy"', 'task = "arc_easy"\nlimit = 4')
+    assert world.run("plan", EASY) == 1
+    assert "was prepared with other options" in capsys.readouterr().err
+
+
+def test_commands_have_the_dependencies_that_submit_gives(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of_control() -> str:
+        assert world.run("plan", "--commands") == 0
+        lines = capsys.readouterr().out.splitlines()
+        return next(
+            line for line in lines if "search.sbatch" in line and f"--job-name=paper:{CONTROL} " in line
+        )
+
+    assert f" --dependency=afterok:JOB_OF_{EASY} " in of_control()
+    assert world.run("submit", EASY) == 0  # the control, too: its name begins so
+    state = sweep_state.load(world.root / "out")
+    del state.runs[CONTROL]
+    state.save()
+    world.queue(*[(f"101_{i}", "RUNNING", "None", "search", EASY) for i in range(4)])
+    capsys.readouterr()
+    assert " --dependency=afterok:101 " in of_control()
+    assert world.run("plan", CONTROL, "--commands") == 0
+    assert " --dependency=afterok:101 " in capsys.readouterr().out
+    for shard in range(4):
+        world.result(f"one/easy/cola-both-{shard}-of-4")
+    (world.root / "queue").unlink()
+    assert "--dependency" not in of_control()

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cola_jobs import sweep_file, sweep_results, sweep_status, sweep_submit
+from cola_jobs import (
+    sweep_check,
+    sweep_file,
+    sweep_results,
+    sweep_sbatch,
+    sweep_status,
+    sweep_submit,
+)
 from cola_jobs.progress import JobError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +89,30 @@ def test_later_tables_change_earlier_ones(write: Write) -> None:
             "[slurm]\nlaunch = 'none'\nworkers = 2\n[search]",
             "launch is none, which has one worker",
         ),
+        ("[search]", "[slurm]\nparition = 'x'\n[search]", "unknown key parition; is partition meant?"),
+        ("[search]", "[slurm]\nshard = 2\n[search]", "unknown key shard; is shards meant?"),
+        ("[search]", "[slurm]\nmerge = {tme = 2}\n[search]", "slurm.merge: unknown key tme"),
+        ('path = "m"', 'path = "m"\nslurm = {parition = "x"}', "unknown key parition"),
+        ('path = "m"', 'path = "m"\nslurm = 3', "slurm: expected a table"),
+        ('rows = ["rows.jsonl"]', 'rows = ["r"]\nsearch = 3', "benchmarks.b.search: expected a table"),
+        ("[search]", "[slurm]\nsbatch = ['--array=1']\n[search]", "sbatch: --array is the sweep's own"),
+        ("[search]", "[slurm]\nsbatch = ['array']\n[search]", "expected a list of words that begin with --"),
+        ("[search]", "[slurm]\ntime = '5:00'\n[search]", "slurm.stop_before is 300 s (300 if"),
+        ("[search]", "[slurm]\ntime = 1\nstop_before = 60\n[search]", "and slurm.time only 60 s"),
+        ("[search]", "[slurm]\ntime = 'long'\n[search]", "slurm.time is 'long', expected MINUTES"),
+        ('rows = ["rows.jsonl"]', 'rows = ["r"]\nlimit = 0', "limit is 0, expected 1 or more"),
+        ('rows = ["rows.jsonl"]', 'rows = ["r"]\nlimit = -1', "limit is -1, expected 1 or more"),
+        ('rows = ["rows.jsonl"]', 'rows = ["r"]\nskip = -1', "skip is -1, expected 0 or more"),
+        ('rows = ["rows.jsonl"]', "rows = []", "rows is [], expected a list of files"),
+        ('rows = ["rows.jsonl"]', "rows = [3]", "rows is [3], expected a list of files"),
+        ("[presets.cola]", "[presets.cola]\nevaluator = 'synthetic'", "evaluator: a sweep searches with its"),
+        ("[search]", "[search]\nlatency_ms = 3", "latency_ms: a sweep searches with its models"),
+        ("[search]", "[search]\nevents = 'e.jsonl'", "events is 'e.jsonl', one file for all jobs"),
+        (
+            "[search]",
+            "[slurm]\nthreads = 2\n[search]\nthreads = 3",
+            "threads is in [search] (3) and in [slurm]",
+        ),
         ("[search]", "[serach]\n[search]", "unknown key serach"),
         ("[search]", "[search", "s.toml: "),
     ],
@@ -122,6 +153,72 @@ def test_options_are_the_programs(write: Write, program: Path) -> None:
     sweep = sweep_file.load(write(GOOD + "in_fligth = 3\n"))
     with pytest.raises(JobError, match=r"m/b/cola-both: .* search has no option --in-fligth"):
         sweep_file.check_search_options(sweep, known)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "simulations = 10",
+            'simulations = 10\ndtype = "bf17"',
+            "m/b/cola-both: cola search says: --dtype: 'bf17'",
+        ),
+        ("simulations = 10", "simulations = 10\nspeculate = 5000", "--speculate: 5000 is outside 1 .. 1024"),
+        ("simulations = 10", "simulations = 10\nseed = 1.5", "--seed: '1.5' is not a whole number"),
+        ("[presets.cola]", "[presets.colla]", "--preset: 'colla' is none of cola|"),
+        ("[presets.cola]", "[presets.cola]\nmin_length = 3\nmax_length = 2", "must be within these bounds"),
+    ],
+)
+def test_values_are_the_programs(write: Write, program: Path, old: str, new: str, words: str) -> None:
+    cola = f"cola = '{program}'\n"
+    sweep = sweep_file.load(write(cola + GOOD))
+    sweep_check.check_options(sweep, sweep.runs)
+    sweep = sweep_file.load(write(cola + GOOD.replace(old, new)))
+    with pytest.raises(JobError, match=re.escape(words)):
+        sweep_check.check_options(sweep, sweep.runs)
+
+
+def test_a_job_asks_for_the_threads_of_its_search(write: Write) -> None:
+    def made(text: str) -> tuple[int, str]:
+        (run,) = sweep_file.load(write(text)).runs
+        return run.slurm.threads, run.options[run.options.index("--threads") + 1]
+
+    assert made(GOOD) == (1, "1")
+    assert made(GOOD + "[slurm]\nthreads = 2\n") == (2, "2")
+    assert made(GOOD + "threads = 3\n") == (3, "3")
+    assert made(GOOD + "threads = 0\n") == (1, "0")  # what cola finds
+
+
+def test_options_of_the_site_and_events(write: Write) -> None:
+    text = GOOD + "events = '-'\n[slurm]\nsbatch = ['--bell=1', '--whistle']\nmerge = {sbatch = ['--m']}\n"
+    (run,) = sweep_file.load(write(text)).runs
+    assert run.slurm.sbatch == ("--bell=1", "--whistle") and run.slurm.merge_sbatch == ("--m",)
+    assert "--events -" in " ".join(run.options)
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        (5, 300),
+        ("5", 300),
+        ("5:30", 330),
+        ("1:05:30", 3930),
+        ("1-2", 93600),
+        ("1-2:30", 95400),
+        ("1-2:30:10", 95410),
+        ("UNLIMITED", None),
+        ("", None),
+        (0, None),
+    ],
+)
+def test_times_of_slurm(time: str | int, seconds: int | None) -> None:
+    assert sweep_sbatch.seconds(time) == seconds
+
+
+@pytest.mark.parametrize("time", ["soon", "1:2:3:4", "1h", True, 1.5])
+def test_what_is_no_time(time: object) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(str(time))}$"):
+        sweep_sbatch.seconds(time)
 
 
 def test_ranges() -> None:

@@ -90,6 +90,7 @@ array=$(sed -n 's/.*job \([0-9]*\), shards 0-3 of 4/\1/p' "$work/submit.log")
 [[ -n $array ]] || die "no array: $(cat "$work/submit.log")"
 for i in 0 1 2 3; do within 30 grown "$work/sweep/good/random/cola-both-$i-of-4.h5.journal"; done
 scancel -s USR1 -b "$array"
+mkdir "$work/no-such-model" # there, but empty: submit refuses one that is not there
 sweep submit broken >"$work/broken.log" 2>&1 || die "sweep submit broken: $(cat "$work/broken.log")"
 for i in 0 1 2 3; do
     log=$work/sweep/logs/good.random.cola-both.search-${array}_$i.log
@@ -124,6 +125,7 @@ for words in "good/random/cola-both  *$n_samples/$n_samples .* 4 done, merged" "
     said "$words" "$work/status.log" || die "sweep status does not say '$words'"
 done
 within 10 ended "$(sed -n 's/.*broken.*job \([0-9]*\), the merge/\1/p' "$work/broken.log")" # by its dependency
+rmdir "$work/no-such-model"
 ln -s "$model" "$work/no-such-model"
 sweep submit >"$work/again.log" 2>&1 || die "sweep submit: $(cat "$work/again.log")"
 said "^2 jobs submitted, 0 failures" "$work/again.log" || die "sweep submit: $(cat "$work/again.log")"
