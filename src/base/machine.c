@@ -126,7 +126,7 @@ uint64_t cola_machine_memory(const char *root)
     return least(available(root), least(left_by_cgroups(root), left_by_slurm()));
 }
 
-uint64_t cola_machine_program_bytes(uint32_t n_threads)
+uint64_t cola_machine_program_bytes(uint32_t n_threads, bool onednn)
 {
-    return ((uint64_t)64 + n_threads) << 20;
+    return ((uint64_t)64 + (onednn ? 64 : 0) + n_threads) << 20;
 }

@@ -7,12 +7,18 @@
 #include "cola/memory.h"
 #include "cola/threads.h"
 
+uint64_t cola_cli_program_bytes(const struct cola_engine_options *engine)
+{
+    bool onednn = engine->bf16 && engine->bf16_products && strcmp(engine->bf16_products, "onednn") == 0;
+    return cola_machine_program_bytes(engine->n_threads ? engine->n_threads : cola_threads_cores(), onednn);
+}
+
 /* --memory is of the process, the engine's bound is of what it allocates. Without: half of what is free, so
  * that others, the page cache and the master have the other half. */
 static enum cola_status bound_memory(const struct cola_options *options, struct cola_engine_options *out)
 {
     uint64_t bound = cola_options_uint(options, "memory") << 20, free_bytes = cola_machine_memory("");
-    uint64_t program = cola_machine_program_bytes(out->n_threads ? out->n_threads : cola_threads_cores());
+    uint64_t program = cola_cli_program_bytes(out);
     char all[32], alone[32];
     if (!bound && free_bytes != UINT64_MAX) out->machine_memory_bytes = free_bytes / 2;
     if (!bound) return COLA_OK;

@@ -19,6 +19,9 @@
      "of each process with an engine, weights and all; 0: half of what is free, divided. Changes no result"}
 /* clang-format on */
 
+/* What a process with that engine holds beside its account: cola_machine_program_bytes. */
+uint64_t cola_cli_program_bytes(const struct cola_engine_options *engine);
+
 /* Fills *out from the table above (strings borrowed from `options`), and the bound on memory from what is
  * free now; COLA_ERR_USAGE without --model, COLA_ERR_MEMORY for a --memory that the program alone takes,
  * COLA_ERR_UNSUPPORTED for a dtype that is not built. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/engine_options.h"
 #include "cli/plan.h"
 #include "cola/demand.h"
 #include "cola/machine.h"
@@ -65,7 +66,7 @@ static enum cola_status find_memory(struct plan *p, const struct cola_tasks *tas
     engine.demand = p->most;
     COLA_TRY(cola_engine_estimate(model, &engine, &p->needs));
     p->n_threads = engine.n_threads ? engine.n_threads : cola_threads_cores();
-    p->program_bytes = cola_machine_program_bytes(p->n_threads);
+    p->program_bytes = cola_cli_program_bytes(&engine);
     p->least_mib = (p->program_bytes + p->needs.least_bytes + MIB - 1) / MIB;
     return COLA_OK;
 }

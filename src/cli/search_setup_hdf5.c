@@ -263,6 +263,9 @@ enum cola_status cola_search_rows(const struct search_setup *s, uint32_t n_rows,
         from = (uint64_t)n_rows * s->shard / s->shards;
         to = (uint64_t)n_rows * (s->shard + 1) / s->shards;
     }
+    if (s->shards > n_rows)
+        return cola_fail(COLA_ERR_USAGE, "--shard: %s has %u rows, fewer than %" PRIu64 " shards",
+                         s->tasks_path, n_rows, (uint64_t)s->shards);
     if (to > n_rows || from >= to)
         return cola_fail(COLA_ERR_USAGE, "--%s: rows %" PRIu64 ":%" PRIu64 " are asked for, %s has %u",
                          s->shards ? "shard" : "samples", from, to, s->tasks_path, n_rows);

@@ -13,6 +13,7 @@
 
 #include "cola/log.h"
 #include "cola/memory.h"
+#include "record/files.h"
 #include "record/cross.h"
 
 /* --- what is known ------------------------------------------------------------------------------------ */
@@ -291,6 +292,7 @@ enum cola_status cola_cross_record_open(const char *path, const struct cola_cros
                                         struct cola_cross_record **out)
 {
     struct cola_cross_record *r = NULL;
+    COLA_TRY(cola_file_not_a_link(path));
     enum cola_status status = create(path, setup, &r);
     if (status == COLA_OK) status = begin_or_continue(r, setup->resume);
     if (status == COLA_OK) status = cola_cross_commit(r);

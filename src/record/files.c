@@ -6,7 +6,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum cola_status cola_file_not_a_link(const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) != 0 || !S_ISLNK(info.st_mode)) return COLA_OK;
+    return cola_fail(COLA_ERR_IO,
+                     "%s: is a symbolic link; its journal and lock would not be those of the file that it "
+                     "points to: give that file itself",
+                     path);
+}
+
+enum cola_status cola_file_has_name(int fd, const char *path)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return cola_fail(COLA_ERR_IO, "%s: %s", path, strerror(errno));
+    if (info.st_nlink > 0) return COLA_OK;
+    return cola_fail(COLA_ERR_IO, "%s: was removed, or replaced, while it was written", path);
+}
 
 enum cola_status cola_file_write(int fd, const char *path, const void *bytes, size_t n)
 {

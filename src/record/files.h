@@ -14,6 +14,13 @@ enum cola_status cola_file_write(int fd, const char *path, const void *bytes, si
  */
 enum cola_status cola_file_temporary(const char *path, char **name, int *fd);
 
+/* COLA_ERR_IO if path is a symbolic link: a rename would replace the link, and journal and lock beside it
+ * would not be those of the file that it points to. */
+enum cola_status cola_file_not_a_link(const char *path);
+
+/* COLA_ERR_IO if the open file has no name any more: what is written to it is lost with the process. */
+enum cola_status cola_file_has_name(int fd, const char *path);
+
 /* fsync of the directory that holds path: makes a new name last. */
 enum cola_status cola_file_sync_directory(const char *path);
 

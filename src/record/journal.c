@@ -210,6 +210,7 @@ enum cola_status cola_journal_commit(struct cola_journal *journal)
         return cola_journal_flush(journal, false);
     }
     if (fdatasync(journal->fd) == 0) {
+        COLA_TRY(cola_file_has_name(journal->fd, journal->path));
         journal->to_mark = true;
         return COLA_OK;
     }

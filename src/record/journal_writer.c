@@ -53,6 +53,7 @@ static void do_work(struct cola_journal_writer *w)
     uint64_t end = status == COLA_OK ? at + w->batch.n : at;
     if (status == COLA_OK && sync && fdatasync(w->fd) != 0)
         status = cola_fail(COLA_ERR_IO, "%s: fdatasync: %s", w->path, strerror(errno));
+    if (status == COLA_OK && sync) status = cola_file_has_name(w->fd, w->path);
     pthread_mutex_lock(&w->mutex);
     if (status != COLA_OK && w->status == COLA_OK) {
         w->status = status;

@@ -15,6 +15,7 @@
 #include "cola/grade.h"
 #include "cola/log.h"
 #include "cola/memory.h"
+#include "record/files.h"
 #include "record/record_state.h"
 #include "record/run.h"
 
@@ -307,6 +308,7 @@ enum cola_status cola_record_open(const char *run_path, const struct cola_record
     struct cola_run *memo = NULL;
     enum cola_status status = COLA_OK;
     COLA_TRY(check_setup(setup));
+    COLA_TRY(cola_file_not_a_link(run_path));
     COLA_TRY(cola_alloc((void **)&record, 1, sizeof *record, "record"));
     record->tasks = setup->tasks;
     record->first_sample = setup->first_sample;

@@ -60,6 +60,15 @@ for rule in loglik generate-number; do
     echo "bounded  $rule, a model of $weights MiB"
 done
 
+# The library and the code that it makes are beside the engine's account, too.
+if "$cola" info | grep -q '^onednn products *bf16-onednn'; then
+    want=$(bounded 0 0 "$work/large-loglik.h5" "$work/model" --simulations 4 --dtype bf16 --bf16-products onednn)
+    same $((65 + 64 + weights + 25)) 0 "$work/large-loglik.h5" "$work/model" --simulations 4 --dtype bf16 --bf16-products onednn
+    echo "bounded  products by oneDNN"
+else
+    echo "without oneDNN"
+fi
+
 # too_little MIB WORDS
 too_little() {
     local status=0

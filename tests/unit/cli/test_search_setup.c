@@ -92,7 +92,7 @@ static void memory_is_of_the_process_with_its_program(void **state)
     (void)state;
     struct cola_options *o;
     struct search_setup s;
-    uint64_t program = cola_machine_program_bytes(2);
+    uint64_t program = cola_machine_program_bytes(2, false);
     assert_int_equal(
         read_words(WORDS("--memory", "300", "--threads", "2", "--state-memory", "5", "--no-share-weights"),
                    &o, &s),

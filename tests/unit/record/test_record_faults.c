@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cola/log.h"
 #include "unit/record/small_run.h"
@@ -130,6 +131,43 @@ static void directory_that_does_not_exist_is_an_io_error(void **state)
     small_run_destroy(&run);
 }
 
+static void link_in_place_of_the_run_is_refused(void **state)
+{
+    (void)state;
+    struct small_run run;
+    char path[sizeof run.run_path];
+    small_run_create(&run);
+    snprintf(path, sizeof path, "%s/other.h5", run.directory);
+    assert_int_equal(symlink(path, run.run_path), 0);
+    assert_int_equal(small_run_try_open(&run, false), COLA_ERR_IO);
+    assert_error_names("symbolic link");
+    assert_int_equal(unlink(run.run_path), 0);
+    small_run_destroy(&run);
+}
+
+/* Somebody removes the journal while the search runs: the next commit says so. */
+static void journal_without_a_name_ends_the_search(void **state)
+{
+    (void)state;
+    struct small_run run;
+    char path[sizeof run.run_path + 16];
+    small_run_create(&run);
+    small_run_open(&run, false);
+    small_run_steps(&run, 0, 1);
+    assert_int_equal(cola_record_commit(run.record), COLA_OK);
+    snprintf(path, sizeof path, "%s.journal", run.run_path);
+    assert_int_equal(unlink(path), 0);
+    small_run_steps(&run, 0, 2);
+    enum cola_status status = cola_record_commit(run.record);
+    for (int i = 0; i < 500 && status == COLA_OK; i++) { /* the journal's thread may be told later */
+        usleep(10000);
+        status = cola_record_commit(run.record);
+    }
+    assert_int_equal(status, COLA_ERR_IO);
+    assert_error_names("was removed");
+    small_run_destroy(&run);
+}
+
 int main(void)
 {
     cola_log_setup(COLA_LOG_ERROR, -1);
@@ -140,6 +178,8 @@ int main(void)
         cmocka_unit_test(full_disk_at_the_start_leaves_nothing),
         cmocka_unit_test(directory_that_cannot_be_written_is_an_io_error),
         cmocka_unit_test(directory_that_does_not_exist_is_an_io_error),
+        cmocka_unit_test(link_in_place_of_the_run_is_refused),
+        cmocka_unit_test(journal_without_a_name_ends_the_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
