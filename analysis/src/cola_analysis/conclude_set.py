@@ -108,7 +108,7 @@ def _saved(frame: pd.DataFrame) -> list[str]:
             f"{_percent(row, 'saved')} of the layers at equal accuracy"
         )
         if _is(row["control_saved"]):
-            text += "; keeping the drawn wrong answers where the base gives them, "
+            text += "; keeping the answers that the control drew where the base gives them, "
             text += f"{100 * row['control_saved']:.1f} %"
         told.append(text + ". Only an oracle knows which chain that is.")
     return told
@@ -125,7 +125,7 @@ def _robust(frame: pd.DataFrame | None) -> list[str]:
         )
         if _is(row["control_share"]):
             text += (
-                "; the control's chains give their drawn wrong answer again for "
+                "; the control's chains give their drawn answer again for "
                 f"{100 * row['control_share']:.1f} % of {_n(row['control_n'])}"
             )
         rest = "" if row["hits"] == row["n"] else " The rest was right for one wording of the question only."
@@ -144,9 +144,8 @@ def _menu(frame: pd.DataFrame | None) -> list[str]:
             f"{_percent(last, 'share')} (base alone {100 * last['base_share']:.1f} %)"
         )
         if _is(last["control_share"]):
-            text += (
-                f"; a menu of as many reaches a drawn wrong answer for {100 * last['control_share']:.1f} %"
-            )
+            drawn = f"{100 * last['control_share']:.1f} %"
+            text += f"; a menu of as many reaches the answer that the control drew for {drawn}"
         told.append(text + ". Choosing among them takes a router that this does not measure.")
     return told
 
