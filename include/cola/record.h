@@ -108,9 +108,6 @@ struct cola_fold {
     const bool *finished;                    /* [n_samples] */
 };
 
-/* A provenance attribute of the next folds that is known only while the search runs; not in the journal. */
-enum cola_status cola_record_note(struct cola_record *record, const char *key, const char *value);
-
 enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold);
 
 /* --- reading run.h5

@@ -1,6 +1,6 @@
 /* show.h - the parts of `cola show`: what a run's numbers say (show_summary), as a page (show_page), one
- * sample (show_sample), generated answers (show_answer), as JSON (show_json), a running search
- * (show_follow), and text that cannot break a terminal (show_text). They read only. */
+ * sample (show_sample), generated answers (show_answer), who searched (show_timing), as JSON (show_json), a
+ * running search (show_follow), and text that cannot break a terminal (show_text). They read only. */
 #ifndef COLA_CLI_SHOW_H
 #define COLA_CLI_SHOW_H
 
@@ -75,6 +75,13 @@ enum cola_status cola_show_beyond(const struct cola_run *run, const char *path, 
 /* Prints lines until the search that writes `path` (or will) has finished: COLA_OK, or is over without:
  * COLA_ERR_STOPPED. interval_s 0: by where the lines go. */
 enum cola_status cola_show_follow(const char *path, double interval_s, bool json);
+
+/* --- who searched: sessions and their workers --- */
+
+/* "sessions" and "workers", as timing/ of the file has them; NULL: out of memory. */
+json_t *cola_show_timing_json(const struct cola_run *run);
+/* Lines; nothing where the file does not tell. At most `limit` sessions and workers of each. */
+enum cola_status cola_show_timing(const struct cola_run *run, uint64_t limit, FILE *to);
 
 /* --- printing --- */
 

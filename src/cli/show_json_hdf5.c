@@ -116,18 +116,18 @@ enum cola_status cola_show_json(const struct cola_run *run, const char *path, ui
     json_t *samples = json_array();
     for (uint32_t i = 0; i < s.n_samples && i < limit; i++)
         json_array_append_new(samples, json_sample(run, i));
-    json_t *page =
-        json_pack("{s:o, s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o}",
-                  "file", json_text((struct cola_text){path, strlen(path)}), "content_digest",
-                  cola_run_attribute(run, "content_digest"), "complete",
-                  strcmp(cola_run_attribute(run, "complete"), "1") == 0, "targets",
-                  cola_run_by_row(run) ? "rows" : "candidates", "n_samples", (int)s.n_samples, "n_begun",
-                  (int)s.n_begun, "n_finished", (int)s.n_finished, "n_chains", (json_int_t)s.n_chains,
-                  "n_layers_base", (json_int_t)s.n_layers_base, "finished_samples", "base_right",
-                  json_share(s.base_right), "target_found", json_share(s.hit), "base_hits_and_shorter_too",
-                  json_share(s.shorter), "base_misses_and_found", json_share(s.found), "mean_shortest_hit",
-                  s.hit.k ? json_real(s.mean_shortest) : json_null(), "attributes", json_attributes(run),
-                  "samples", samples, "journal", json_journal(run, path));
+    json_t *page = json_pack(
+        "{s:o, s:s, s:b, s:s, s:i, s:i, s:i, s:I, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o}",
+        "file", json_text((struct cola_text){path, strlen(path)}), "content_digest",
+        cola_run_attribute(run, "content_digest"), "complete",
+        strcmp(cola_run_attribute(run, "complete"), "1") == 0, "targets",
+        cola_run_by_row(run) ? "rows" : "candidates", "n_samples", (int)s.n_samples, "n_begun",
+        (int)s.n_begun, "n_finished", (int)s.n_finished, "n_chains", (json_int_t)s.n_chains, "n_layers_base",
+        (json_int_t)s.n_layers_base, "finished_samples", "base_right", json_share(s.base_right),
+        "target_found", json_share(s.hit), "base_hits_and_shorter_too", json_share(s.shorter),
+        "base_misses_and_found", json_share(s.found), "mean_shortest_hit",
+        s.hit.k ? json_real(s.mean_shortest) : json_null(), "attributes", json_attributes(run), "timing",
+        cola_show_timing_json(run), "samples", samples, "journal", json_journal(run, path));
     return give(page, out);
 }
 

@@ -120,6 +120,7 @@ enum cola_status cola_show_page(const struct cola_run *run, const char *path, ui
     COLA_TRY(print_fields(run, COLA_FIELD_IDENTITY, "what decides the labels", to));
     COLA_TRY(print_fields(run, COLA_FIELD_GROWS, "what a resumed run may raise", to));
     COLA_TRY(print_fields(run, COLA_FIELD_PROVENANCE, "how it was made", to));
+    COLA_TRY(cola_show_timing(run, limit, to));
     uint32_t n = s.n_samples < limit ? s.n_samples : (uint32_t)limit;
     if (n == 0) return COLA_OK;
     fprintf(to, "\n  %6s  %-24s %4s %6s %4s  %6s %5s  %-3s  %s\n", "sample", "id", "gold", "target", "base",

@@ -204,8 +204,10 @@ enum cola_status cola_dispatch_forget(struct cola_master *m, uint32_t sample)
 
 /* --- back --------------------------------------------------------------------------------------------- */
 
-/* A generated token is one pass through the chain; so is the one that ended in a logit that is not finite. */
-static void count_result(struct cola_master *m, struct worker_state *w, const struct cola_result *result)
+/* A generated token is one pass through the chain; so is the one that ended in a logit that is not finite.
+ * Passes behind the first have one row. n_rows: of the first. */
+static void count_result(struct cola_master *m, struct worker_state *w, const struct cola_result *result,
+                         uint32_t n_rows)
 {
     struct counts *c = &m->counts;
     uint64_t n_passes = result->n_tokens;
@@ -217,6 +219,8 @@ static void count_result(struct cola_master *m, struct worker_state *w, const st
     w->n_results++;
     w->layers_asked += n_passes * result->cost.layers_asked;
     w->layers_executed += result->cost.layers_executed;
+    w->row_layers_asked += result->cost.layers_asked * (uint64_t)(n_rows + n_passes - 1);
+    w->row_layers += result->cost.row_layers;
 }
 
 /* Scores or tokens, as many as the sample's rule allows. What the numbers mean is the judge's. */
@@ -254,7 +258,7 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
     m->worker[from].alone = m->exclusive = false;
     cola_loads_changed(m, from);
     m->n_out--;
-    count_result(m, &m->worker[from], result);
+    count_result(m, &m->worker[from], result, cola_engine_rows(cola_tasks_sample(m->options->tasks, row)));
     COLA_TRY(cola_samples_tell(m, p->sample, p->ticket, result));
     uint32_t sample = p->sample;
     free_pending(m, p);

@@ -20,6 +20,8 @@ struct cola_evaluator_ops {
     enum cola_status (*submit)(struct cola_evaluator *e, const struct cola_request *request);
     enum cola_status (*step)(struct cola_evaluator *e, cola_result_fn *done, void *user);
     void (*forget)(struct cola_evaluator *e, uint32_t sample);
+    /* Bytes held so far at most, and of them by shared states at most; 0: not known. */
+    void (*memory)(const struct cola_evaluator *e, uint64_t *memory_bytes, uint64_t *state_bytes);
     void (*destroy)(struct cola_evaluator *e);
 };
 

@@ -50,6 +50,14 @@ static void forget(struct cola_evaluator *e, uint32_t sample)
     cola_engine_forget(engine_of(e), sample);
 }
 
+static void memory(const struct cola_evaluator *e, uint64_t *memory_bytes, uint64_t *state_bytes)
+{
+    struct cola_engine_counters counters;
+    cola_engine_counters(engine_of(e), &counters);
+    *memory_bytes = counters.most_memory_bytes;
+    *state_bytes = counters.most_state_bytes;
+}
+
 static void destroy(struct cola_evaluator *e)
 {
     struct with_engine *w = (struct with_engine *)e;
@@ -59,7 +67,7 @@ static void destroy(struct cola_evaluator *e)
     free(w);
 }
 
-static const struct cola_evaluator_ops ops = {room, n_pending, wait_s, submit, step, forget, destroy};
+static const struct cola_evaluator_ops ops = {room, n_pending, wait_s, submit, step, forget, memory, destroy};
 
 static enum cola_status describe(const struct with_engine *w, const struct cola_comm *comm,
                                  uint32_t n_threads, struct cola_hello *h)

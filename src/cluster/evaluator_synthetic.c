@@ -165,6 +165,8 @@ static enum cola_status step(struct cola_evaluator *e, cola_result_fn *done, voi
         result.id = held->request.id;
         result.cost = (struct cola_cost){.layers_asked = held->request.chain.n_layers,
                                          .layers_executed = held->request.chain.n_layers,
+                                         .row_layers = held->request.chain.n_layers *
+                                                       (uint64_t)cola_engine_rows(held->request.sample),
                                          .seconds = held->seconds};
         s->free_held[s->n_free++] = due.slot;
         COLA_TRY(done(user, &result));
@@ -175,6 +177,12 @@ static enum cola_status step(struct cola_evaluator *e, cola_result_fn *done, voi
 static void forget(struct cola_evaluator *e, uint32_t sample)
 {
     (void)e, (void)sample;
+}
+
+static void memory(const struct cola_evaluator *e, uint64_t *memory_bytes, uint64_t *state_bytes)
+{
+    (void)e;
+    *memory_bytes = *state_bytes = 0; /* there is no engine */
 }
 
 static void destroy(struct cola_evaluator *e)
@@ -190,7 +198,7 @@ static void destroy(struct cola_evaluator *e)
     free(s);
 }
 
-static const struct cola_evaluator_ops ops = {room, n_pending, wait_s, submit, step, forget, destroy};
+static const struct cola_evaluator_ops ops = {room, n_pending, wait_s, submit, step, forget, memory, destroy};
 
 /* --- opening -------------------------------------------------------------------------------------------- */
 

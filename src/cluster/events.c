@@ -175,10 +175,13 @@ static json_t *worker_figures(const struct cola_master *m)
     json_t *list = json_array();
     for (uint32_t i = 1; m->worker && i <= m->n_workers; i++) {
         const struct worker_state *w = &m->worker[i];
-        json_array_append_new(list, json_pack("{s:i, s:I, s:f, s:I, s:I}", "worker", (int)i, "evaluations",
-                                              (json_int_t)w->n_results, "busy_s", w->busy_s, "layers_asked",
-                                              (json_int_t)w->layers_asked, "layers_executed",
-                                              (json_int_t)w->layers_executed));
+        json_array_append_new(
+            list, json_pack("{s:i, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "worker", (int)i, "evaluations",
+                            (json_int_t)w->n_results, "busy_s", w->busy_s, "layers_asked",
+                            (json_int_t)w->layers_asked, "layers_executed", (json_int_t)w->layers_executed,
+                            "row_layers_asked", (json_int_t)w->row_layers_asked, "row_layers_executed",
+                            (json_int_t)w->row_layers, "memory_bytes", (json_int_t)w->memory_bytes,
+                            "state_bytes", (json_int_t)w->state_bytes));
     }
     return list;
 }

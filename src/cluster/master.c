@@ -67,6 +67,8 @@ static enum cola_status on_message(struct cola_master *m, uint32_t from, const u
     if (status != COLA_OK) return cola_fail_in(status, "from worker %u", from);
     if (message.kind == COLA_MESSAGE_RESULT) {
         m->worker[from].busy_s = message.busy_s;
+        m->worker[from].memory_bytes = message.memory_bytes;
+        m->worker[from].state_bytes = message.state_bytes;
         return cola_dispatch_result(m, from, &message.result);
     }
     if (message.kind == COLA_MESSAGE_ERROR) return fail_of_worker(m, from, &message.error);
@@ -114,10 +116,7 @@ static enum cola_status fold(struct cola_master *m)
 {
     struct cola_fold f = {
         .search = (const struct cola_search *const *)m->search, .target = m->target, .finished = m->finished};
-    char *workers = cola_report_workers_text(m);
-    enum cola_status status = workers ? cola_record_note(m->record, "worker_figures", workers) : COLA_OK;
-    free(workers);
-    COLA_TRY(status);
+    COLA_TRY(cola_figures_record(m));
     return cola_record_fold(m->record, &f);
 }
 

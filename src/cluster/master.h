@@ -6,6 +6,7 @@
  *     loads.c      which worker has most room
  *     report.c     progress and the summary
  *     events.c     the same as JSON lines, for programs
+ *     figures.c    the same for run.h5
  *     master.c     the loop around them: stops, commits, folds
  *
  * A sample here is named by its place in this run (0 .. n_samples-1), a worker by its rank. */
@@ -22,7 +23,9 @@ struct worker_state {
     uint32_t n_out; /* requests sent, no result yet; at most hello.credit */
     bool alone;     /* what is out is a suspect: nothing else until its result is here */
     uint64_t n_results, layers_asked, layers_executed;
-    double busy_s;          /* inside engine steps until its last result */
+    uint64_t row_layers_asked, row_layers; /* rows x layers; executed */
+    double busy_s; /* as of its last result: inside engine steps; bytes held at most */
+    uint64_t memory_bytes, state_bytes;
     struct cola_buffer out; /* messages that are to be sent as one packet */
     uint32_t place;         /* in the heap of loads */
 };
@@ -147,11 +150,12 @@ void cola_events_progress(struct cola_master *m);                     /* if it i
 void cola_events_stop(struct cola_master *m, enum cola_stop stop);    /* the first time */
 void cola_events_end(struct cola_master *m, enum cola_status status); /* with this thread's error text */
 
+/* figures.c: this process and its workers so far, for the next fold */
+enum cola_status cola_figures_record(struct cola_master *m);
+
 /* report.c */
 double cola_report_seconds_left(const struct cola_master *m); /* at the mean rate; -1: not known */
 void cola_report_progress(struct cola_master *m);             /* if it is due */
-/* The workers' figures so far as one text, for run.h5; the caller's to free. NULL: out of memory. */
-char *cola_report_workers_text(const struct cola_master *m);
 void cola_report_summary(struct cola_master *m);
 void cola_report_line(struct cola_master *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -246,6 +246,14 @@ static void code_result(struct coder *c, struct cola_result *m)
     code_f32(c, &m->cost.seconds);
 }
 
+static void code_figures(struct coder *c, struct cola_message *m)
+{
+    code_f64(c, &m->busy_s);
+    if (!(m->busy_s >= 0 && m->busy_s < 1e12)) refuse(c, "has an impossible time");
+    code_uint(c, &m->memory_bytes, 8);
+    code_uint(c, &m->state_bytes, 8);
+}
+
 static void code_error(struct coder *c, struct cola_error_message *m)
 {
     uint64_t sample = (uint64_t)m->sample;
@@ -265,8 +273,7 @@ static void code_body(struct coder *c, struct cola_message *m)
     case COLA_MESSAGE_REQUEST: code_request(c, &m->request); break;
     case COLA_MESSAGE_RESULT:
         code_result(c, &m->result);
-        code_f64(c, &m->busy_s);
-        if (!(m->busy_s >= 0 && m->busy_s < 1e12)) refuse(c, "has an impossible time");
+        code_figures(c, m);
         break;
     case COLA_MESSAGE_FORGET: code_u32(c, &m->forget); break;
     case COLA_MESSAGE_SHUTDOWN: code_u8(c, &m->shutdown); break;

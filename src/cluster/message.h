@@ -22,7 +22,7 @@
 #include "cola/status.h"
 #include "cola/task.h"
 
-enum { COLA_PROTOCOL_VERSION = 4 };
+enum { COLA_PROTOCOL_VERSION = 5 };
 
 enum cola_message_kind {
     COLA_MESSAGE_START = 1,    /* master -> worker, first: load the model */
@@ -75,6 +75,7 @@ struct cola_error_message {
 struct cola_message {
     enum cola_message_kind kind;
     double busy_s; /* RESULT: seconds that the worker's engine has stepped so far, for reports */
+    uint64_t memory_bytes, state_bytes; /* RESULT: held by it at most, of them by shared states at most */
     union {
         struct cola_start start;
         struct cola_hello hello;

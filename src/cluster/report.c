@@ -66,30 +66,6 @@ static void report_workers(struct cola_master *m, double elapsed_s)
     }
 }
 
-char *cola_report_workers_text(const struct cola_master *m)
-{
-    const long n_most_bytes = 16000; /* of a field: an HDF5 attribute holds 64 KiB */
-    char *text = NULL;
-    size_t n = 0;
-    FILE *to = open_memstream(&text, &n);
-    if (!to) return NULL;
-    double elapsed_s = cola_clock_s() - m->began_s;
-    fprintf(to, "of %.1f s", elapsed_s);
-    for (uint32_t i = 1; i <= m->n_workers; i++) {
-        const struct worker_state *w = &m->worker[i];
-        if (ftell(to) > n_most_bytes) {
-            fprintf(to, "; and %u more", m->n_workers - i + 1);
-            break;
-        }
-        fprintf(to, "; %u: busy %.1f s, %llu evaluations, %llu of %llu layers executed, %s, %s", i, w->busy_s,
-                (unsigned long long)w->n_results, (unsigned long long)w->layers_executed,
-                (unsigned long long)w->layers_asked, w->hello.host, w->hello.device);
-    }
-    if (fclose(to) == 0) return text;
-    free(text);
-    return NULL;
-}
-
 static void report_speculation(struct cola_master *m)
 {
     const struct counts *c = &m->counts;

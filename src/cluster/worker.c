@@ -217,6 +217,7 @@ static enum cola_status send_result(void *user, const struct cola_result *result
     struct cola_message m = {.kind = COLA_MESSAGE_RESULT, .result = *result};
     m.result.id = slot->id;
     m.busy_s = w->busy_s + (cola_clock_s() - w->step_s);
+    w->evaluator->ops->memory(w->evaluator, &m.memory_bytes, &m.state_bytes);
     w->free_slot[w->n_free_slots++] = (uint32_t)result->id;
     w->held[slot->sample]->n_requests--;
     COLA_TRY(cola_message_append(&m, &w->out));

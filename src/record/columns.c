@@ -228,6 +228,19 @@ static enum cola_status check_samples(const struct cola_columns *columns, bool b
     return COLA_OK;
 }
 
+static enum cola_status check_workers(const struct cola_columns *columns, const char *path)
+{
+    const uint32_t *session = columns->column[COLA_WORKERS_SESSION].data;
+    size_t n = cola_columns_rows(columns, COLA_ROWS_WORKERS),
+           n_sessions = cola_columns_rows(columns, COLA_ROWS_SESSIONS);
+    if (n >= UINT32_MAX || n_sessions >= UINT32_MAX)
+        return refuse(path, COLA_WORKERS_SESSION, n, "is too many");
+    for (size_t i = 0; i < n; i++)
+        if (session[i] >= n_sessions)
+            return refuse(path, COLA_WORKERS_SESSION, i, "is no row of timing/sessions");
+    return COLA_OK;
+}
+
 enum cola_status cola_columns_check(const struct cola_columns *columns, bool by_row, const char *path)
 {
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
@@ -236,5 +249,6 @@ enum cola_status cola_columns_check(const struct cola_columns *columns, bool by_
     COLA_TRY(check_small(columns, COLA_CHAINS_ON_FRONT, 1, path));
     COLA_TRY(check_small(columns, COLA_CHAINS_EDIT_KIND, COLA_EDIT_REPEAT, path));
     COLA_TRY(check_small(columns, COLA_CHAINS_OUTCOME, COLA_OUTCOME_CRASHED, path));
+    COLA_TRY(check_workers(columns, path));
     return check_samples(columns, by_row, path);
 }

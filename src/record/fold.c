@@ -63,6 +63,7 @@ static enum cola_status put_result(struct cola_columns *columns, const struct co
     PUT(COLA_TIMING_SECONDS, float, result->cost.seconds);
     PUT(COLA_TIMING_LAYERS_ASKED, uint32_t, result->cost.layers_asked);
     PUT(COLA_TIMING_LAYERS_EXECUTED, uint32_t, result->cost.layers_executed);
+    PUT(COLA_TIMING_ROW_LAYERS, uint64_t, result->cost.row_layers);
     return COLA_OK;
 }
 

@@ -149,6 +149,7 @@ static enum cola_status append(struct cola_journal *journal, const struct cola_j
 {
     struct cola_journal_record numbered = *record;
     numbered.sequence = journal->sequence + 1;
+    numbered.old = journal->minor < COLA_JOURNAL_ROW_LAYERS_MINOR;
     COLA_TRY(journal->writer ? append_for_writer(journal, &numbered) : append_now(journal, &numbered));
     journal->sequence++;
     return COLA_OK;

@@ -33,6 +33,7 @@ struct cola_journal_record { /* which members count depends on kind; arrays are 
     struct cola_result result;
     uint32_t n_simulations;
     uint64_t n_committed;
+    bool old; /* EVALUATED: without row_layers, as in files before 1.2 */
 };
 
 typedef enum cola_status cola_journal_visit(void *user, const struct cola_journal_record *record);

@@ -7,8 +7,9 @@
 
 enum { COLA_MAGIC_BYTES = 16 };
 extern const uint8_t cola_journal_magic[COLA_MAGIC_BYTES]; /* "cola-journal", major (u16), minor (u16) */
-/* Both versions that are read: 1.0 has no ENDED and no COMMITTED, and gets none when it is continued. */
-enum { COLA_JOURNAL_MAJOR = 1, COLA_JOURNAL_MINOR = 1 };
+/* The latest version. 1.0 has no ENDED and no COMMITTED, 1.0 and 1.1 have no row_layers; they get none when
+ * they are continued. */
+enum { COLA_JOURNAL_MAJOR = 1, COLA_JOURNAL_MINOR = 2, COLA_JOURNAL_ROW_LAYERS_MINOR = 2 };
 
 struct cola_journal {
     int fd; /* locked */

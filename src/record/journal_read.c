@@ -112,6 +112,11 @@ static enum cola_status hand_out(struct reader *reader, uint64_t offset, const u
         status =
             cola_fail(COLA_ERR_INPUT, "%s: offset %llu: a record of kind %d, which version 1.0 does not have",
                       path, (unsigned long long)offset, (int)record.kind);
+    else if (record.kind == COLA_JOURNAL_EVALUATED &&
+             record.old != (reader->journal->minor < COLA_JOURNAL_ROW_LAYERS_MINOR))
+        status =
+            cola_fail(COLA_ERR_INPUT, "%s: offset %llu: a result of another version than the file's (1.%u)",
+                      path, (unsigned long long)offset, reader->journal->minor);
     else
         status = visit(user, &record);
     cola_fields_fini(&record.fields);

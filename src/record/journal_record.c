@@ -16,7 +16,7 @@ static void pack_chain(struct cola_pack *pack, uint32_t sample, const struct col
     cola_pack_items(pack, chain->layer, chain->n_layers, sizeof *chain->layer);
 }
 
-static void pack_result(struct cola_pack *pack, const struct cola_result *result)
+static void pack_result(struct cola_pack *pack, const struct cola_result *result, bool old)
 {
     cola_pack_uint(pack, result->outcome, 1);
     cola_pack_uint(pack, result->n_scores, 4);
@@ -28,6 +28,7 @@ static void pack_result(struct cola_pack *pack, const struct cola_result *result
     cola_pack_uint(pack, result->cost.layers_asked, 4);
     cola_pack_uint(pack, result->cost.layers_executed, 4);
     cola_pack_f32(pack, result->cost.seconds);
+    if (!old) cola_pack_uint(pack, result->cost.row_layers, 8);
 }
 
 static void pack_session(struct cola_pack *pack, const struct cola_journal_record *record)
@@ -70,7 +71,7 @@ enum cola_status cola_journal_pack_behind(const struct cola_journal_record *reco
     case COLA_JOURNAL_STARTED: pack_chain(pack, record->sample, &record->chain); break;
     case COLA_JOURNAL_EVALUATED:
         pack_chain(pack, record->sample, &record->chain);
-        pack_result(pack, &record->result);
+        pack_result(pack, &record->result, record->old);
         break;
     case COLA_JOURNAL_FINISHED:
         cola_pack_uint(pack, record->sample, 4);
@@ -117,8 +118,9 @@ static enum cola_status unpack_chain(struct cola_unpack *unpack, struct cola_jou
     return COLA_OK;
 }
 
+/* The last part of its record: one that ends before row_layers is of an older version. */
 static enum cola_status unpack_result(struct cola_unpack *unpack, struct cola_journal_arrays *arrays,
-                                      struct cola_result *out)
+                                      struct cola_result *out, bool *old)
 {
     out->outcome = (uint8_t)cola_unpack_uint(unpack, 1);
     if (out->outcome > COLA_OUTCOME_CRASHED) unpack->bad = true;
@@ -137,6 +139,8 @@ static enum cola_status unpack_result(struct cola_unpack *unpack, struct cola_jo
     out->cost.layers_asked = (uint32_t)cola_unpack_uint(unpack, 4);
     out->cost.layers_executed = (uint32_t)cola_unpack_uint(unpack, 4);
     out->cost.seconds = cola_unpack_f32(unpack);
+    *old = unpack->at == unpack->n;
+    out->cost.row_layers = *old ? 0 : cola_unpack_uint(unpack, 8);
     return COLA_OK;
 }
 
@@ -180,7 +184,7 @@ static enum cola_status unpack_body(struct cola_unpack *unpack, struct cola_jour
     case COLA_JOURNAL_STARTED: return unpack_chain(unpack, arrays, out);
     case COLA_JOURNAL_EVALUATED:
         COLA_TRY(unpack_chain(unpack, arrays, out));
-        return unpack_result(unpack, arrays, &out->result);
+        return unpack_result(unpack, arrays, &out->result, &out->old);
     case COLA_JOURNAL_FINISHED:
         out->sample = (uint32_t)cola_unpack_uint(unpack, 4);
         out->n_simulations = (uint32_t)cola_unpack_uint(unpack, 4);

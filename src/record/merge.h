@@ -17,7 +17,8 @@ struct cola_merge_input {
     struct cola_run *run; /* its attributes; no columns */
     uint32_t *index;      /* [n_samples], rows of tasks.h5, ascending */
     uint32_t n_samples, n_finished;
-    dev_t device; /* which file it was when it was checked */
+    struct cola_columns timing; /* its sessions and workers, checked; other columns have no rows */
+    dev_t device;               /* which file it was when it was checked */
     ino_t inode;
     off_t n_bytes;
     struct timespec changed;
@@ -48,6 +49,9 @@ enum cola_status cola_merge_piece_samples(const struct cola_merge_input *input, 
  */
 enum cola_status cola_merge_piece(const struct cola_merge_input *input, uint32_t first, uint32_t n,
                                   struct cola_columns *piece);
+
+/* Fills input->timing: all sessions and workers of an open input. */
+enum cola_status cola_merge_input_timing(struct cola_merge_input *input);
 
 /* --- fields ------------------------------------------------------------------------------------------- */
 

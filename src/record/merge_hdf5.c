@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "cola/memory.h"
+#include "record/fold.h"
 #include "record/merge.h"
 #include "record/run_file.h"
+#include "record/timing_workers.h"
 
 struct merge {
     const struct cola_merge_options *options;
@@ -15,6 +17,7 @@ struct merge {
     uint32_t n_inputs;
     struct cola_merge_plan plan;
     struct cola_fields fields;
+    struct cola_columns timing; /* of all inputs: sessions and workers, behind no samples */
     uint64_t n_items[COLA_N_RUN_COLUMNS];
     uint32_t n_finished;
 };
@@ -129,6 +132,19 @@ static enum cola_status copy_segment(struct merge *m, const struct cola_merge_se
     return COLA_OK;
 }
 
+/* --- sessions and workers ----------------------------------------------------------------------------- */
+
+/* They belong to no sample: all go, whichever rows are taken from their input. */
+static enum cola_status count_timing(struct merge *m)
+{
+    COLA_TRY(cola_fold_begin(&m->timing));
+    for (uint32_t i = 0; i < m->n_inputs; i++) COLA_TRY(cola_timing_append(&m->timing, &m->input[i].timing));
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
+        if (cola_timing_column((enum cola_run_column)i))
+            m->n_items[i] = m->timing.column[i].n; /* the one first offset of each is among them */
+    return COLA_OK;
+}
+
 /* --- all ---------------------------------------------------------------------------------------------- */
 
 static enum cola_status plan(struct merge *m)
@@ -136,7 +152,8 @@ static enum cola_status plan(struct merge *m)
     qsort(m->input, m->n_inputs, sizeof *m->input, by_rows);
     COLA_TRY(cola_merge_plan_make(&m->plan, m->input, m->n_inputs, m->options));
     COLA_TRY(cola_merge_fields_combine(m->input, m->n_inputs, m->plan.samples, &m->fields));
-    return each_segment(m, count_segment, NULL);
+    COLA_TRY(each_segment(m, count_segment, NULL));
+    return count_timing(m);
 }
 
 static enum cola_status write_out(struct merge *m, const char *path, char digest[COLA_HASH_TEXT])
@@ -144,6 +161,7 @@ static enum cola_status write_out(struct merge *m, const char *path, char digest
     struct copy copy = {0};
     COLA_TRY(cola_run_file_create(path, (int32_t)m->input[0].run->minor, m->n_items, &copy.file));
     enum cola_status status = each_segment(m, copy_segment, &copy);
+    if (status == COLA_OK) status = cola_run_file_append(copy.file, &m->timing);
     const struct cola_run_content content = {.fields = &m->fields,
                                              .complete = m->n_finished == m->plan.n_entries};
     if (status == COLA_OK) status = cola_run_file_finish(copy.file, &content, COLA_RUN_FILE_IS_NEW, digest);
@@ -180,5 +198,6 @@ enum cola_status cola_merge(const char *out_path, const char *const *in_path, ui
     free(m.input);
     cola_merge_plan_fini(&m.plan);
     cola_fields_fini(&m.fields);
+    cola_columns_fini(&m.timing);
     return status;
 }

@@ -7,6 +7,7 @@
 
 #include "cola/memory.h"
 #include "record/merge.h"
+#include "record/timing_workers.h"
 
 enum {
     PIECE_SAMPLES = 1024,
@@ -43,6 +44,7 @@ void cola_merge_input_fini(struct cola_merge_input *input)
     cola_merge_input_close(input);
     cola_run_close(input->run);
     free(input->index);
+    cola_columns_fini(&input->timing);
     *input = (struct cola_merge_input){0};
 }
 
@@ -206,7 +208,8 @@ static enum cola_status check_open_input(struct cola_merge_input *input)
     COLA_TRY(open_columns(input));
     COLA_TRY(check_lengths(input));
     COLA_TRY(check_digest(input));
-    return load_samples(input);
+    COLA_TRY(load_samples(input));
+    return cola_merge_input_timing(input);
 }
 
 enum cola_status cola_merge_input_check(struct cola_merge_input *input, const char *path)
@@ -317,4 +320,18 @@ enum cola_status cola_merge_piece(const struct cola_merge_input *input, uint32_t
     return status == COLA_OK
                ? status
                : cola_fail_in(status, "samples %u to %u, rows counted from there", first, first + n - 1);
+}
+
+/* --- sessions and workers ----------------------------------------------------------------------------- */
+
+/* All of them at once: they are few. A piece without samples takes them, so that its checks are theirs. */
+enum cola_status cola_merge_input_timing(struct cola_merge_input *input)
+{
+    for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
+        bool taken = cola_timing_column((enum cola_run_column)i) && input->dataset[i] >= 0;
+        struct cola_merge_extent extent = {
+            0, taken ? input->n[i] : is_offsets((enum cola_run_column)i)}; /* no rows: the first offset */
+        COLA_TRY(load_column(input, (enum cola_run_column)i, &extent, &input->timing));
+    }
+    return cola_columns_check(&input->timing, input->run->by_row, input->path);
 }

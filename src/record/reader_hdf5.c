@@ -9,6 +9,7 @@
 
 #include "cola/memory.h"
 #include "record/run.h"
+#include "record/timing_workers.h"
 
 static enum cola_status required_text(const struct cola_h5 *file, const char *key, char **out)
 {
@@ -99,29 +100,40 @@ enum cola_status cola_run_load_attributes(struct cola_run *run, const struct col
     return COLA_OK;
 }
 
-/* A data set of a later minor version than the file's: rows without a value each. */
+/* A data set of a later minor version than the file's: rows without a value each, or 0; no sessions. Or one
+ * that is left out: no rows. */
 static enum cola_status make_empty(struct cola_run *run, enum cola_run_column column)
 {
     const struct cola_run_schema *schema = &cola_run_schema[column];
-    size_t n = schema->shape == COLA_SHAPE_OFFSETS ? cola_columns_rows(&run->columns, schema->rows) + 1 : 0;
-    assert(schema->shape == COLA_SHAPE_OFFSETS || schema->shape == COLA_SHAPE_VALUES);
+    size_t n_rows = cola_columns_rows(&run->columns, schema->rows);
+    bool offsets = schema->shape == COLA_SHAPE_OFFSETS || schema->shape == COLA_SHAPE_FIRST;
+    size_t n = schema->shape == COLA_SHAPE_VALUES ? 0 : n_rows + offsets;
+    assert(schema->shape != COLA_SHAPE_FIRST || n_rows == 0);
     COLA_TRY(
         cola_alloc(&run->columns.column[column].data, n, cola_h5_type_bytes(schema->type), schema->name));
     run->columns.column[column].n = run->columns.column[column].room = n;
     return COLA_OK;
 }
 
-static enum cola_status load_columns(struct cola_run *run, const struct cola_h5 *file)
+enum which { NO_COLUMNS, COLUMNS_OF_TIMING, ALL_COLUMNS };
+
+static bool loaded(const struct cola_run *run, int column, enum which which)
+{
+    return cola_run_schema[column].since <= run->minor &&
+           (which == ALL_COLUMNS || cola_timing_column((enum cola_run_column)column));
+}
+
+static enum cola_status load_columns(struct cola_run *run, const struct cola_h5 *file, enum which which)
 {
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) {
         uint64_t n = 0;
-        if (cola_run_schema[i].since > run->minor) continue;
+        if (!loaded(run, i, which)) continue;
         COLA_TRY(cola_h5_read(file, cola_run_schema[i].name, cola_run_schema[i].type,
                               &run->columns.column[i].data, &n));
         run->columns.column[i].n = run->columns.column[i].room = (size_t)n;
     }
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++)
-        if (cola_run_schema[i].since > run->minor) COLA_TRY(make_empty(run, (enum cola_run_column)i));
+        if (!loaded(run, i, which)) COLA_TRY(make_empty(run, (enum cola_run_column)i));
     return cola_columns_check(&run->columns, run->by_row, file->path);
 }
 
@@ -139,7 +151,7 @@ static enum cola_status open_file(const char *path, struct cola_h5 *out)
                        : status;
 }
 
-static enum cola_status open_run(const char *path, bool columns, struct cola_run **out)
+static enum cola_status open_run(const char *path, enum which which, struct cola_run **out)
 {
     struct cola_h5 file = {.id = -1};
     struct cola_run *run = NULL;
@@ -152,7 +164,7 @@ static enum cola_status open_run(const char *path, bool columns, struct cola_run
         goto done;
     }
     COLA_TRY_DONE(cola_run_load_attributes(run, &file));
-    if (columns) COLA_TRY_DONE(load_columns(run, &file));
+    if (which != NO_COLUMNS) COLA_TRY_DONE(load_columns(run, &file, which));
     *out = run;
     run = NULL;
 done:
@@ -163,10 +175,15 @@ done:
 
 enum cola_status cola_run_open(const char *path, struct cola_run **out)
 {
-    return open_run(path, true, out);
+    return open_run(path, ALL_COLUMNS, out);
 }
 
 enum cola_status cola_run_open_attributes(const char *path, struct cola_run **out)
 {
-    return open_run(path, false, out);
+    return open_run(path, NO_COLUMNS, out);
+}
+
+enum cola_status cola_run_open_timing(const char *path, struct cola_run **out)
+{
+    return open_run(path, COLUMNS_OF_TIMING, out);
 }

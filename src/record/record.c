@@ -230,6 +230,8 @@ void cola_record_close(struct cola_record *record)
     cola_suspects_fini(&record->suspects);
     cola_fields_fini(&record->fields);
     cola_columns_fini(&record->columns);
+    cola_columns_fini(&record->timing_before);
+    cola_columns_fini(&record->timing_now);
     if (record->wanted) free(record->wanted->entry);
     free(record->wanted);
     free(record->journal_path);

@@ -65,6 +65,16 @@ static struct cola_fold_sample sample_at(const struct folding *f, uint32_t i)
                      f->fold->finished[i]);
 }
 
+/* record->columns becomes what this process and earlier ones cost: a piece without samples. */
+static enum cola_status fold_timing(struct cola_record *record)
+{
+    bool by_row = cola_judge_by_row(cola_tasks_info(record->tasks));
+    cola_columns_clear(&record->columns);
+    COLA_TRY(cola_fold_begin(&record->columns));
+    COLA_TRY(cola_timing_fold(record, &record->columns));
+    return cola_columns_check(&record->columns, by_row, record->run_path);
+}
+
 /* What is away was counted and checked when it went. */
 static enum cola_status count(struct folding *f)
 {
@@ -79,6 +89,8 @@ static enum cola_status count(struct folding *f)
         cola_columns_count(&record->columns, f->n_items);
         if (!sample.finished) f->complete = false;
     }
+    COLA_TRY(fold_timing(record));
+    cola_columns_count(&record->columns, f->n_items);
     return COLA_OK;
 }
 
@@ -104,6 +116,12 @@ static enum cola_status write_samples(struct folding *f)
     return cola_run_file_append(f->file, columns);
 }
 
+static enum cola_status write_timing(struct folding *f)
+{
+    COLA_TRY(fold_timing(f->record));
+    return cola_run_file_append(f->file, &f->record->columns);
+}
+
 enum cola_status cola_record_fold(struct cola_record *record, const struct cola_fold *fold)
 {
     struct folding f = {.record = record, .fold = fold};
@@ -115,13 +133,8 @@ enum cola_status cola_record_fold(struct cola_record *record, const struct cola_
                                              .complete = f.complete,
                                              .folded_sequence = cola_journal_sequence(record->journal)};
     enum cola_status status = write_samples(&f);
+    if (status == COLA_OK) status = write_timing(&f);
     if (status == COLA_OK) status = cola_run_file_finish(f.file, &content, COLA_RUN_FILE_REPLACES, digest);
     cola_run_file_close(f.file);
     return status;
-}
-
-enum cola_status cola_record_note(struct cola_record *record, const char *key, const char *value)
-{
-    if (cola_fields_value(&record->fields, key)) return cola_fields_set(&record->fields, key, value);
-    return cola_fields_add(&record->fields, key, value, COLA_FIELD_PROVENANCE);
 }

@@ -92,6 +92,7 @@ static enum cola_status take_session(struct cola_record *record, const struct co
     COLA_TRY(check_range(record, record->journal_path, session->first_sample, session->n_samples));
     COLA_TRY(cola_fields_compare(&session->fields, &record->fields, record->journal_path));
     cola_suspects_end(&record->suspects, true);
+    record->n_sessions++;
     return inherit(&record->fields, &session->fields);
 }
 
@@ -141,6 +142,19 @@ static enum cola_status learn_from_run(struct cola_record *record, uint64_t *n_a
     return status;
 }
 
+/* What earlier processes cost is nowhere else. */
+static enum cola_status keep_timing(struct cola_record *record)
+{
+    struct cola_run *run = NULL;
+    if (cola_run_open_timing(record->run_path, &run) != COLA_OK) {
+        cola_log(COLA_LOG_WARN, "%s. What earlier processes cost is lost", cola_error_text());
+        return COLA_OK;
+    }
+    enum cola_status status = cola_timing_append(&record->timing_before, &run->columns);
+    cola_run_close(run);
+    return status;
+}
+
 /* run.h5 beside the journal: of the same run, or it would be overwritten. Where it has folded more than the
  * journal holds (the journal was cut by hand), its results are taken back. */
 static enum cola_status look_at_run(struct cola_record *record)
@@ -158,7 +172,9 @@ static enum cola_status look_at_run(struct cola_record *record)
     if (!id || strcmp(id, ours) != 0)
         status = cola_fail(COLA_ERR_MISMATCH, "%s is another run than its journal: run_id: there %s, here %s",
                            record->run_path, id ? id : "(absent)", ours);
-    else if (folded > cola_journal_sequence(record->journal))
+    else
+        status = keep_timing(record);
+    if (status == COLA_OK && folded > cola_journal_sequence(record->journal))
         status = learn_from_run(record, &n_added);
     if (n_added)
         cola_log(COLA_LOG_WARN, "%s: took %llu results from %s that the journal no longer has",
@@ -239,6 +255,7 @@ static enum cola_status continue_run(struct cola_record *record)
     if (status == COLA_OK) status = cola_fields_compare(&stored, &record->fields, record->run_path);
     if (status == COLA_OK) status = check_run_range(record, run);
     if (status == COLA_OK) status = inherit(&record->fields, &stored);
+    if (status == COLA_OK) status = cola_timing_append(&record->timing_before, &run->columns);
     if (status == COLA_OK) status = cola_record_learn(record, run, &n_added);
     cola_fields_fini(&stored);
     cola_run_close(run);

@@ -8,6 +8,7 @@
 #include "record/known.h"
 #include "record/stash.h"
 #include "record/suspects.h"
+#include "record/timing_workers.h"
 
 struct cola_wanted { /* memo entries that were asked for and are to be journalled */
     struct cola_known_entry **entry;
@@ -27,8 +28,10 @@ struct cola_record {
         *wanted; /* behind a pointer: asking does not change the record, only what is to be written */
     struct cola_suspects suspects;
     uint64_t n_resumed, n_memo, n_crashed;
-    uint64_t committed; /* sequence of the last record that is on the disk, or was asked to be */
-    bool has_writer;    /* a thread writes the journal */
+    uint64_t committed;  /* sequence of the last record that is on the disk, or was asked to be */
+    bool has_writer;     /* a thread writes the journal */
+    uint32_t n_sessions; /* in the journal when it was opened */
+    struct cola_columns timing_before, timing_now; /* rows of earlier processes and of this one */
 };
 
 /* Another run's file whose results may be this run's: the digest is right, and model, tasks and numerics are

@@ -48,6 +48,10 @@ static uint32_t u32(const struct cola_run *run, enum cola_run_column column, uin
 {
     return ((const uint32_t *)run->columns.column[column].data)[row];
 }
+static uint64_t u64(const struct cola_run *run, enum cola_run_column column, uint64_t row)
+{
+    return ((const uint64_t *)run->columns.column[column].data)[row];
+}
 static int32_t i32(const struct cola_run *run, enum cola_run_column column, uint64_t row)
 {
     return ((const int32_t *)run->columns.column[column].data)[row];
@@ -105,6 +109,7 @@ void cola_run_result(const struct cola_run *run, uint64_t row, struct cola_resul
         .argmax = i32(run, COLA_SCORES_ARGMAX, row),
         .cost = {.layers_asked = u32(run, COLA_TIMING_LAYERS_ASKED, row),
                  .layers_executed = u32(run, COLA_TIMING_LAYERS_EXECUTED, row),
+                 .row_layers = u64(run, COLA_TIMING_ROW_LAYERS, row),
                  .seconds = f32(run, COLA_TIMING_SECONDS, row)},
     };
 }

@@ -17,6 +17,8 @@ struct cola_run {
 
 /* As cola_run_open, but without the columns: whatever indexes them is not allowed. */
 enum cola_status cola_run_open_attributes(const char *path, struct cola_run **out);
+/* As cola_run_open, but of the columns those of sessions and workers alone: it has no samples. */
+enum cola_status cola_run_open_timing(const char *path, struct cola_run **out);
 /* Everything of `file` but the columns into a zeroed run; cola_run_close frees it, whatever the status. */
 enum cola_status cola_run_load_attributes(struct cola_run *run, const struct cola_h5 *file);
 

@@ -21,7 +21,7 @@
 #include "cola/hash.h"
 #include "cola/judge.h"
 #include "cola/log.h"
-#include "cola/record.h"
+#include "cola/timing.h"
 #include "record/schema.h"
 #include "task/h5.h"
 #include "unit/task/tasks_file.h"
@@ -162,6 +162,10 @@ static inline void hostile_begin(struct hostile *h)
         hostile_search(h, record, i, search[i]);
     }
     const struct cola_fold fold = {(const struct cola_search *const *)search, target, finished};
+    const struct cola_timing_session session = {.began = 1e9, .search_s = 2};
+    const struct cola_timing_worker worker[2] = {{.rank = 1, .host = {"host", 4}, .device = {"ref", 3}},
+                                                 {.rank = 2, .host = {"other", 5}, .busy_s = 1}};
+    HOSTILE_MUST(cola_record_timing(record, &session, worker, 2));
     HOSTILE_MUST(cola_record_fold(record, &fold));
     cola_layer layer[] = {5, 4, 3};
     const struct cola_chain out = {layer, 3};
@@ -337,6 +341,14 @@ static inline void hostile_see(struct hostile *h, struct cola_run *run)
         cola_run_result(run, row, &result);
         for (uint32_t i = 0; i < chain.node.chain.n_layers; i++) seen += chain.node.chain.layer[i];
         for (uint32_t i = 0; i < result.n_scores; i++) seen += result.score[i] > 0;
+    }
+    for (uint32_t i = 0; i < cola_run_n_workers(run); i++) {
+        struct cola_timing_worker w;
+        struct cola_timing_session s;
+        cola_run_worker(run, i, &w);
+        cola_run_session(run, w.session, &s);
+        for (uint64_t c = 0; c < w.host.n_bytes; c++) seen += (uint8_t)w.host.bytes[c];
+        for (uint64_t c = 0; c < s.run.n_bytes; c++) seen += (uint8_t)s.run.bytes[c];
     }
     (void)seen;
     h->n_opened++;

@@ -56,6 +56,7 @@ PUBLIC = {  # include/cola/NAME.h belongs to a module
     "follow": "record",
     "recording": "record",
     "cross_record": "record",
+    "timing": "record",
     "comm": "cluster",
     "cluster": "cluster",
     "cross": "cluster",

@@ -182,7 +182,6 @@ def test_events_of_a_whole_search(program: Path, tasks: Path, tmp_path: Path) ->
     assert kinds.count("sample") == N_SAMPLES
     assert "progress" in kinds
     start, end = lines[0], lines[-1]
-    assert "worker_figures" not in start["fields"]
     for key, value in start["fields"].items():
         assert page["attributes"][key] == value
     assert start["n_samples"] == N_SAMPLES
@@ -205,15 +204,15 @@ def test_events_of_a_whole_search(program: Path, tasks: Path, tmp_path: Path) ->
     assert int(row[2]) == worker["evaluations"]
     assert (int(row[3]), int(row[4])) == (worker["layers_executed"], worker["layers_asked"])
     assert 0 < float(row[1]) <= 101
-    stored = re.search(
-        r"; 1: busy ([\d.]+) s, (\d+) evaluations, (\d+) of (\d+) layers executed, ",
-        page["attributes"]["worker_figures"],
-    )
-    assert stored
-    assert float(stored[1]) == pytest.approx(worker["busy_s"], abs=0.06)
-    assert [int(stored[i]) for i in (2, 3, 4)] == [
-        worker[key] for key in ("evaluations", "layers_executed", "layers_asked")
-    ]
+    (stored,) = page["timing"]["workers"]
+    for key in worker:
+        assert stored[key] == pytest.approx(worker[key], rel=1e-7)  # events have 9 digits
+    assert (stored["host"], stored["device"]) == tuple(start["workers"][0][key] for key in ("host", "device"))
+    (session,) = page["timing"]["sessions"]
+    assert session["search_s"] <= end["search_s"]
+    assert session["evaluations"] == end["evaluations_new"]
+    assert 0 < session["trees_cpu_s"] < session["master_cpu_s"] <= end["master_cpu_s"]
+    assert stored["utilisation"] == pytest.approx(stored["busy_s"] / session["search_s"])
 
 
 def test_events_of_a_stop_and_what_goes_on(program: Path, tasks: Path, tmp_path: Path) -> None:

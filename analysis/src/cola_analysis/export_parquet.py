@@ -25,7 +25,7 @@ from cola_analysis.error import RunError
 from cola_analysis.export_choose import Choice, Visited
 from cola_analysis.export_file import whole_file
 from cola_analysis.export_polar import Written
-from cola_analysis.frames import ELSEWHERE, STORED
+from cola_analysis.frames import ELSEWHERE, STORED, stored_column
 from cola_analysis.read import Array, Run
 
 LISTS = {
@@ -129,7 +129,7 @@ def _chains(pa: Any, number: int, block: Block, rows: Array) -> Any:
         )
     columns["answer"] = _answers(pa, block).take(pa.array(rows))
     for name in (*STORED, *ELSEWHERE):
-        columns[name] = pa.array(run.column(ELSEWHERE.get(name, f"chains/{name}"), first, last)[rows])
+        columns[name] = pa.array(stored_column(run, name, first, last)[rows])
     return pa.table(columns)
 
 

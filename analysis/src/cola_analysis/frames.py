@@ -41,6 +41,7 @@ ELSEWHERE = {
     "seconds": "timing/seconds",
     "layers_asked": "timing/layers_asked",
     "layers_executed": "timing/layers_executed",
+    "row_layers": "timing/row_layers",
 }
 RAGGED = {
     "layers": ("chains/layer_values", "chains/layer_offsets"),
@@ -64,15 +65,15 @@ def sample_frame(run: Run) -> pd.DataFrame:
     n = run.n_samples
     frame = pd.DataFrame({name: run.column(f"samples/{name}") for name in SAMPLE_NUMBERS})
     frame["finished"] = frame["finished"] != 0
-    frame.insert(1, "id", _texts(run, "samples/id", n))
+    frame.insert(1, "id", text_rows(run, "samples/id", n))
     frame["n_chains"] = np.diff(run.chain_offsets)
     bounds = run.offsets("samples/candidate_offsets", n)
     frame["n_candidates"] = np.diff(bounds)
-    frame["question"] = _texts(run, "texts/question", n)
-    frame["target_text"] = _texts(run, "texts/target", n) if run.has("texts/target_offsets") else [""] * n
+    frame["question"] = text_rows(run, "texts/question", n)
+    frame["target_text"] = text_rows(run, "texts/target", n) if run.has("texts/target_offsets") else [""] * n
     pairs = list(itertools.pairwise(bounds.tolist()))
     for column, path in (("choices", "texts/choice"), ("labels", "candidates/label")):
-        texts = _texts(run, path, int(bounds[-1]))
+        texts = text_rows(run, path, int(bounds[-1]))
         frame[column] = pd.Series([texts[a:b] for a, b in pairs], dtype=object)
     return frame
 
@@ -126,7 +127,7 @@ class Chains:
     def _column(self, name: str, first: int, last: int, begin: int, end: int) -> Any:
         run = self._run
         if name in STORED or name in ELSEWHERE:
-            return run.column(ELSEWHERE.get(name, f"chains/{name}"), begin, end)
+            return stored_column(run, name, begin, end)
         if name == "length":
             return np.diff(run.offsets("chains/layer_offsets", run.n_chains, begin, end))
         if name in ("sample", "chain"):
@@ -141,6 +142,13 @@ class Chains:
             return [""] * (end - begin)
         flat, bounds = run.ragged(values, offsets, begin, end, run.n_chains)
         return _rows(flat, bounds, FORMS.get(name))
+
+
+def stored_column(run: Run, name: str, begin: int, end: int) -> Any:
+    """A column of STORED or ELSEWHERE at rows begin to end of chains/; 0 where the file is too old for it."""
+    if name == "row_layers" and not run.has(ELSEWHERE[name]):
+        return np.zeros(end - begin, dtype=np.uint64)
+    return run.column(ELSEWHERE.get(name, f"chains/{name}"), begin, end)
 
 
 def sample_blocks(chain_offsets: Array, block: int) -> Iterator[tuple[int, int]]:
@@ -172,7 +180,8 @@ def _rows(flat: Array, bounds: Array, form: Callable[[Array], Any] | None) -> An
     return rows
 
 
-def _texts(run: Run, path: str, n_rows: int) -> list[str]:
+def text_rows(run: Run, path: str, n_rows: int) -> list[str]:
+    """A ragged column of texts, whole: `path` without _values and _offsets."""
     flat, bounds = run.ragged(f"{path}_values", f"{path}_offsets", 0, n_rows, n_rows)
     data = flat.astype(np.uint8).tobytes()
     return [data[a:b].decode("utf-8", "replace") for a, b in itertools.pairwise(bounds.tolist())]

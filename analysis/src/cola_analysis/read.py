@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from cola_analysis.error import RunError
 from cola_analysis.file_check import damage
 from cola_analysis.frames import DEFAULT_BLOCK, Chains, sample_frame
+from cola_analysis.timing import session_frame, worker_frame
 
 FILETYPE = "cola-run"
 MAJOR_VERSION = 1
@@ -184,6 +185,16 @@ class Run:
     ) -> Iterator[pd.DataFrame]:
         """Data frames of whole samples with about `block` chains each; columns as of Chains.frame."""
         return self.chains.blocks(columns, block)
+
+    @property
+    def timing_sessions(self) -> pd.DataFrame:
+        """One row a process that searched; columns: timing.session_frame. No rows before version 1.2."""
+        return session_frame(self)
+
+    @property
+    def timing_workers(self) -> pd.DataFrame:
+        """One row a worker of a process; columns: timing.worker_frame. No rows before version 1.2."""
+        return worker_frame(self)
 
     @property
     def provenance(self) -> dict[str, str]:

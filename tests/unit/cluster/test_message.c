@@ -66,6 +66,8 @@ static struct cola_message example(enum cola_message_kind kind)
         break;
     case COLA_MESSAGE_RESULT:
         m.busy_s = 12345.678901234567;
+        m.memory_bytes = 0x523456789abcdefull;
+        m.state_bytes = 0x623456789abcdefull;
         m.result = (struct cola_result){.id = 0xfedcba9876543210ull,
                                         .outcome = COLA_OUTCOME_NON_FINITE,
                                         .score = scores,
@@ -140,6 +142,7 @@ static void assert_same(const struct cola_message *a, const struct cola_message 
         assert_int_equal(a->result.argmax, b->result.argmax);
         assert_memory_equal(&a->result.cost, &b->result.cost, sizeof a->result.cost);
         assert_true(a->busy_s == b->busy_s);
+        assert_true(a->memory_bytes == b->memory_bytes && a->state_bytes == b->state_bytes);
         break;
     case COLA_MESSAGE_FORGET: assert_int_equal(a->forget, b->forget); break;
     case COLA_MESSAGE_SHUTDOWN: assert_int_equal(a->shutdown, b->shutdown); break;
@@ -182,7 +185,7 @@ static void sample_travels_without_gold(void **state)
 static void request_bytes_are_little_endian_and_fixed(void **state)
 {
     (void)state;
-    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 4, 0, 4, 0, 22,  0,   0,   0,   /* header */
+    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 5, 0, 4, 0, 22,  0,   0,   0,   /* header */
                                        8,   7,   6,   5,   4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa, /* id, sample */
                                        3,   0,   0,   0,   0, 0, 2, 1, 1,   0};
     static const cola_layer chain[] = {0, 258, 1};
@@ -276,7 +279,7 @@ static void another_version_is_a_mismatch_with_both_numbers(void **state)
     bytes.bytes[4] = 9;
     assert_int_equal(unpack_exact(bytes.bytes, bytes.n_bytes, &room), COLA_ERR_MISMATCH);
     assert_non_null(strstr(cola_error_text(), "version 9"));
-    assert_non_null(strstr(cola_error_text(), "speaks 4"));
+    assert_non_null(strstr(cola_error_text(), "speaks 5"));
     cola_buffer_fini(&bytes);
     cola_buffer_fini(&room);
 }

@@ -51,6 +51,7 @@ static inline void part_make(struct small_run *run, const struct part *part)
         bool last = i + 1 == part->first + part->n;
         small_run_steps(run, i, last && part->stop_after ? part->stop_after : 1000);
     }
+    small_run_timing(run, 1 + part->first);
     struct cola_fold fold = {(const struct cola_search *const *)run->search + part->first,
                              run->target + part->first, run->finished + part->first};
     if (cola_record_fold(run->record, &fold) != COLA_OK) fail_msg("%s", cola_error_text());

@@ -18,6 +18,7 @@
 #include "cola/hash.h"
 #include "cola/judge.h"
 #include "cola/record.h"
+#include "cola/timing.h"
 #include "unit/task/tasks_file.h"
 
 enum { SMALL_LAYERS = 6, SMALL_SAMPLES = 3, SMALL_SIMULATIONS = 12, SMALL_FIELDS = 7 };
@@ -152,6 +153,7 @@ static inline void small_evaluate(const struct cola_sample *sample, const struct
         .argmax = token[0],
         .cost = {
             .layers_asked = chain->n_layers, .layers_executed = chain->n_layers / 2 + 1, .seconds = 0.25f}};
+    out->cost.row_layers = 7ull * out->cost.layers_executed;
     if (sample->rule == COLA_SCORE_GENERATE) small_generate(bits, token, out);
 }
 
@@ -201,6 +203,32 @@ static inline void small_run_all(struct small_run *run)
         }
 }
 
+/* Figures of a process as the master gives them: two workers whose numbers are made from `seed`. */
+static inline enum cola_status small_run_try_timing(struct small_run *run, uint32_t seed)
+{
+    const struct cola_timing_session session = {
+        .began = 1.7e9 + seed, .search_s = 8, .master_cpu_s = 2, .tree_cpu_s = 1, .n_evaluations = 30 + seed};
+    struct cola_timing_worker worker[2];
+    for (uint32_t i = 0; i < 2; i++)
+        worker[i] = (struct cola_timing_worker){.rank = i + 1,
+                                                .host = {i ? "other" : "host", i ? 5 : 4},
+                                                .device = {"ref", 3},
+                                                .busy_s = 4 + i,
+                                                .n_evaluations = 10 + 10 * i + seed,
+                                                .layers_asked = 1000 + seed,
+                                                .layers_executed = 600 + seed,
+                                                .row_layers_asked = 7000 + seed,
+                                                .row_layers_executed = 4200 + seed,
+                                                .memory_bytes = (uint64_t)seed << 33,
+                                                .state_bytes = (uint64_t)seed << 32};
+    return cola_record_timing(run->record, &session, worker, 2);
+}
+
+static inline void small_run_timing(struct small_run *run, uint32_t seed)
+{
+    if (small_run_try_timing(run, seed) != COLA_OK) fail_msg("%s", cola_error_text());
+}
+
 static inline enum cola_status small_run_try_fold(struct small_run *run)
 {
     struct cola_fold fold = {(const struct cola_search *const *)run->search, run->target, run->finished};
@@ -231,6 +259,7 @@ static inline void small_run_whole(struct small_run *run, char digest[COLA_HASH_
 {
     small_run_open(run, false);
     small_run_all(run);
+    small_run_timing(run, 1);
     small_run_fold(run);
     small_run_stop(run);
     small_run_digest(run->run_path, digest);

@@ -62,6 +62,7 @@ static void put_chain(struct cola_columns *c, uint32_t row, uint32_t k)
     PUT(c, COLA_TIMING_SECONDS, float, 0.5);
     PUT(c, COLA_TIMING_LAYERS_ASKED, uint32_t, N_LAYERS);
     PUT(c, COLA_TIMING_LAYERS_EXECUTED, uint32_t, N_LAYERS - k);
+    PUT(c, COLA_TIMING_ROW_LAYERS, uint64_t, 1);
     put_text(c, COLA_SCORES_ANSWER_OFFSETS, "");
     static const enum cola_run_column offsets[] = {COLA_CHAINS_LAYER_OFFSETS, COLA_SCORES_OFFSETS,
                                                    COLA_SCORES_TOKEN_OFFSETS};
