@@ -16,6 +16,7 @@ struct cola_sparse {
     struct cola_sparse_page *page; /* [n_pages], in the order in which they were first written */
     size_t n_pages, room;
     uint64_t n_bytes; /* of the file, after H5Fclose */
+    hid_t driver;     /* 0: none yet. HDF5 still reads it when H5Fclose has let go of it: it goes in fini */
 };
 
 /* path: for error texts. The sparse file must outlive *file. */

@@ -67,6 +67,7 @@ void cola_sparse_read(const struct cola_sparse *sparse, uint64_t at, size_t n, v
 
 void cola_sparse_fini(struct cola_sparse *sparse)
 {
+    if (sparse->driver > 0) H5FDunregister(sparse->driver);
     free(sparse->page);
     *sparse = (struct cola_sparse){0};
 }
@@ -151,16 +152,15 @@ enum cola_status cola_sparse_create(const char *path, uint64_t user_block_bytes,
                                     hid_t *out)
 {
     enum cola_status status = COLA_OK;
-    hid_t id = -1, access = -1, creation = -1;
+    hid_t access = -1, creation = -1;
     COLA_TRY_DONE(cola_h5_access(&access));
-    COLA_H5_TRY_DONE(id = H5FDregister(&driver), path, "file driver");
-    COLA_H5_TRY_DONE(H5Pset_driver(access, id, &sparse), path, "file driver");
+    COLA_H5_TRY_DONE(sparse->driver = H5FDregister(&driver), path, "file driver");
+    COLA_H5_TRY_DONE(H5Pset_driver(access, sparse->driver, &sparse), path, "file driver");
     COLA_H5_TRY_DONE(creation = H5Pcreate(H5P_FILE_CREATE), path, "structure");
     COLA_H5_TRY_DONE(H5Pset_userblock(creation, user_block_bytes), path, "first block");
     COLA_H5_TRY_DONE(*out = H5Fcreate("structure", H5F_ACC_TRUNC, creation, access), path, "structure");
 done:
     if (creation >= 0) H5Pclose(creation);
     if (access >= 0) H5Pclose(access);
-    if (id >= 0) H5FDunregister(id); /* open files keep it */
     return status;
 }
