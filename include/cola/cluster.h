@@ -49,7 +49,6 @@ struct cola_worker_options {
     const char *model_dir;             /* ENGINE */
     const char *tasks_path;            /* SYNTHETIC, RECORDED */
     const char *recorded_path;         /* RECORDED: a run.h5 or a journal */
-    bool speculates;                   /* RECORDED: chains may be asked for in vain, which are not recorded */
     struct cola_synthetic synthetic;   /* SYNTHETIC; its latency for RECORDED too */
     struct cola_engine_options engine; /* n_threads 0: the cores that are this rank's; sharing: set here */
     bool own_weights;                  /* no sharing with other workers of the node */
@@ -75,7 +74,9 @@ struct cola_master_figures {
 
 struct cola_master_options {
     const struct cola_tasks *tasks;
-    uint32_t first_sample, n_samples; /* rows of tasks */
+    enum cola_evaluator_kind evaluator; /* the workers', and its file: */
+    const char *recorded_path;          /* RECORDED: may lack chains */
+    uint32_t first_sample, n_samples;   /* rows of tasks */
     const char *run_path;
     bool resume;
     const char *memo_path; /* NULL: none */

@@ -9,8 +9,9 @@
 enum cola_outcome {
     COLA_OUTCOME_SCORED = 0, /* every score is finite */
     COLA_OUTCOME_NON_FINITE =
-        1,                   /* a logit was infinite or not a number: a result; scores are stored as NaN */
-    COLA_OUTCOME_CRASHED = 2 /* set aside after crashing its worker (step 4) */
+        1,                    /* a logit was infinite or not a number: a result; scores are stored as NaN */
+    COLA_OUTCOME_CRASHED = 2, /* set aside after crashing its worker (step 4) */
+    COLA_OUTCOME_UNKNOWN = 3  /* no result: a recording lacks it. Only on the way to the master, in no file */
 };
 
 struct cola_cost {            /* never part of a digest */

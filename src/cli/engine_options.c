@@ -30,6 +30,16 @@ static enum cola_status bound_memory(const struct cola_options *options, struct 
     return COLA_OK;
 }
 
+static enum cola_status refuse_of_cpu(const struct cola_options *options)
+{
+    static const char *const of_cpu[] = {"isa", "bf16-products"};
+    if (strcmp(cola_options_string(options, "backend"), "ref") != 0) return COLA_OK;
+    for (size_t i = 0; i < sizeof of_cpu / sizeof *of_cpu; i++)
+        if (cola_options_given(options, of_cpu[i]))
+            return cola_fail(COLA_ERR_USAGE, "--%s says nothing to --backend ref: leave it out", of_cpu[i]);
+    return COLA_OK;
+}
+
 enum cola_status cola_cli_engine_options(const struct cola_options *options, struct cola_engine_options *out)
 {
     if (!cola_options_given(options, "model"))
@@ -43,6 +53,7 @@ enum cola_status cola_cli_engine_options(const struct cola_options *options, str
                                         .bf16_products = cola_options_string(options, "bf16-products")};
     if (!out->bf16 && cola_options_given(options, "bf16-products"))
         return cola_fail(COLA_ERR_USAGE, "--bf16-products goes with --dtype bf16");
+    COLA_TRY(refuse_of_cpu(options));
     return bound_memory(options, out);
 }
 

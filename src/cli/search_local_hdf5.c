@@ -34,6 +34,8 @@ static enum cola_status search_tasks(struct cola_comm *comm, const struct search
     COLA_TRY(cola_search_fields(s, options, first, n, &fields));
     struct cola_master_options master = {
         .tasks = tasks,
+        .evaluator = s->worker.evaluator,
+        .recorded_path = s->worker.recorded_path,
         .first_sample = first,
         .n_samples = n,
         .run_path = s->run_path,

@@ -200,20 +200,37 @@ enum cola_status cola_search_work(const struct cola_options *o, struct search_se
     return COLA_OK;
 }
 
-/* What goes only with the one or only with the other. */
-static enum cola_status refuse_unused(const struct cola_options *o, bool engine)
+static enum cola_status refuse_given(const struct cola_options *o, const char *const *name, size_t n)
 {
-    static const char *const of_engine[] = {"model",  "backend",       "isa",
-                                            "dtype",  "bf16-products", "threads",
-                                            "memory", "state-memory",  "no-share-weights"};
-    static const char *const of_others[] = {"latency-ms", "latency-spread", "synthetic-optima",
-                                            "synthetic-layers"};
-    const char *const *name = engine ? of_others : of_engine;
-    size_t n = engine ? sizeof of_others / sizeof *of_others : sizeof of_engine / sizeof *of_engine;
     for (size_t i = 0; i < n; i++)
         if (cola_options_given(o, name[i]))
             return cola_fail(COLA_ERR_USAGE, "--%s says nothing to --evaluator %s: leave it out", name[i],
                              cola_options_string(o, "evaluator"));
+    return COLA_OK;
+}
+
+/* What goes only with one kind of evaluator. */
+static enum cola_status refuse_unused(const struct cola_options *o, bool engine, bool recorded)
+{
+    static const char *const of_engine[] = {"model",  "backend",       "isa",
+                                            "dtype",  "bf16-products", "threads",
+                                            "memory", "state-memory",  "no-share-weights"};
+    static const char *const of_synthetic[] = {"synthetic-optima", "synthetic-layers"};
+    static const char *const of_others[] = {"latency-ms", "latency-spread"};
+    if (!engine) COLA_TRY(refuse_given(o, of_engine, sizeof of_engine / sizeof *of_engine));
+    if (engine) COLA_TRY(refuse_given(o, of_others, sizeof of_others / sizeof *of_others));
+    if (!engine && !recorded) return COLA_OK;
+    return refuse_given(o, of_synthetic, sizeof of_synthetic / sizeof *of_synthetic);
+}
+
+/* What changes another option that is not there. */
+static enum cola_status refuse_alone(const struct cola_options *o)
+{
+    static const char *const pair[][2] = {{"latency-spread", "latency-ms"}, {"events-interval", "events"}};
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
+        if (cola_options_given(o, pair[i][0]) && !cola_options_given(o, pair[i][1]))
+            return cola_fail(COLA_ERR_USAGE, "--%s says nothing without --%s: leave it out", pair[i][0],
+                             pair[i][1]);
     return COLA_OK;
 }
 
@@ -226,7 +243,7 @@ static enum cola_status read_evaluator(const struct cola_options *o, struct sear
     s->model_dir = engine ? cola_options_string(o, "model") : who; /* for the record */
     if (!engine && strcmp(who, "synthetic") != 0 && !(file && who[strlen(recorded)]))
         return cola_fail(COLA_ERR_USAGE, "--evaluator %s: not engine, synthetic or recorded=FILE", who);
-    COLA_TRY(refuse_unused(o, engine));
+    COLA_TRY(refuse_unused(o, engine, file));
     if (engine) return cola_cli_engine_options(o, &w->engine);
     w->evaluator = file ? COLA_EVALUATE_RECORDED : COLA_EVALUATE_SYNTHETIC;
     w->recorded_path = file ? who + strlen(recorded) : NULL;
@@ -236,7 +253,6 @@ static enum cola_status read_evaluator(const struct cola_options *o, struct sear
                                            .optima = cola_options_real(o, "synthetic-optima"),
                                            .latency_s = cola_options_real(o, "latency-ms") / 1000,
                                            .spread = cola_options_real(o, "latency-spread")};
-    w->speculates = cola_options_uint(o, "speculate") > 1;
     return COLA_OK;
 }
 
@@ -244,6 +260,7 @@ enum cola_status cola_search_setup(const struct cola_options *o, double began_s,
 {
     struct search_setup s = {0};
     COLA_TRY(read_evaluator(o, &s));
+    COLA_TRY(refuse_alone(o));
     COLA_TRY(read_work(o, &s));
     COLA_TRY(need(o, "out", &s.run_path));
     s.memo_path = cola_options_given(o, "memo") ? cola_options_string(o, "memo") : NULL;

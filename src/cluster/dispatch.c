@@ -153,7 +153,9 @@ static enum cola_status send_request(struct cola_master *m, struct pending *p, u
     message.request.sample = cola_samples_row(m, p->sample);
     message.request.chain = p->chain;
     COLA_TRY(give_sample(m, p->sample, to));
-    COLA_TRY(cola_record_started(m->record, message.request.sample, &p->chain));
+    /* No chain crashes a recording; one that it lacks is never answered and would look like one that did. */
+    if (!m->options->recorded_path)
+        COLA_TRY(cola_record_started(m->record, message.request.sample, &p->chain));
     COLA_TRY(cola_dispatch_message(m, to, &message));
     m->sample[p->sample].owner = to;
     p->worker = to;
@@ -223,13 +225,17 @@ static void count_result(struct cola_master *m, struct worker_state *w, const st
     w->row_layers += result->cost.row_layers;
 }
 
-/* Scores or tokens, as many as the sample's rule allows. What the numbers mean is the judge's. */
+/* Scores or tokens, as many as the sample's rule allows; nothing where the recording has nothing. What the
+ * numbers mean is the judge's. */
 static enum cola_status check_result(const struct cola_master *m, uint32_t from, uint32_t row,
                                      const struct cola_result *result)
 {
     const struct cola_sample *sample = cola_tasks_sample(m->options->tasks, row);
     bool generate = sample->rule == COLA_SCORE_GENERATE, scored = result->outcome == COLA_OUTCOME_SCORED;
     uint32_t n_scores = generate ? 0 : sample->n_candidates, fewest = generate && scored;
+    if (result->outcome == COLA_OUTCOME_UNKNOWN && !m->options->recorded_path)
+        return cola_fail(COLA_ERR_INPUT, "worker %u sent no result for sample %u", from, row);
+    if (result->outcome == COLA_OUTCOME_UNKNOWN) n_scores = 0;
     if (result->n_scores != n_scores)
         return cola_fail(COLA_ERR_INPUT, "worker %u sent %u scores for sample %u, expected %u", from,
                          result->n_scores, row, n_scores);
@@ -252,7 +258,8 @@ enum cola_status cola_dispatch_result(struct cola_master *m, uint32_t from, cons
                          from, (unsigned long long)result->id);
     uint32_t row = cola_samples_row(m, p->sample);
     COLA_TRY(check_result(m, from, row, result));
-    COLA_TRY(cola_record_evaluated(m->record, row, &p->chain, result));
+    if (result->outcome != COLA_OUTCOME_UNKNOWN)
+        COLA_TRY(cola_record_evaluated(m->record, row, &p->chain, result));
     m->dirty = true;
     m->worker[from].n_out--;
     m->worker[from].alone = m->exclusive = false;

@@ -79,11 +79,6 @@ static enum cola_status from_landscape(struct synthetic *s, const struct cola_re
 {
     const struct cola_sample *sample = cola_tasks_sample(s->tasks, request->sample->index);
     uint32_t n = sample->n_candidates, gold = sample->gold < 0 ? 0 : (uint32_t)sample->gold;
-    if (sample->rule == COLA_SCORE_GENERATE)
-        return cola_fail(
-            COLA_ERR_UNSUPPORTED,
-            "--evaluator synthetic gives scores, no text: tasks scored by generate need a model or "
-            "--evaluator recorded");
     COLA_TRY(cola_grow((void **)&s->score, &s->score_room, n, sizeof *s->score, "scores"));
     uint32_t best = cola_synthetic_score(&s->landscape, sample->index, &request->chain, gold, n, s->score);
     *out =
@@ -96,27 +91,13 @@ static enum cola_status from_landscape(struct synthetic *s, const struct cola_re
 }
 
 /* Guesses ahead go other ways at other times, so a search that guesses may ask for what no tree of the
- * recorded search has. It gets no numbers: a tree that took such a chain for its own would show it, and is
- * another. */
+ * recorded search has. Whether that matters only the master can say: its trees take no unknown result. */
 static enum cola_status from_recording(struct synthetic *s, const struct cola_request *request,
                                        struct cola_result *out)
 {
-    uint32_t i = request->sample->index;
-    char chain[200];
-    if (cola_recording_find(s->recording, i, &request->chain, out)) return COLA_OK;
-    if (s->options->speculates) {
-        uint32_t n = request->sample->rule == COLA_SCORE_GENERATE ? 0 : request->sample->n_candidates;
-        COLA_TRY(cola_grow((void **)&s->score, &s->score_room, n, sizeof *s->score, "scores"));
-        memset(s->score, 0, n * sizeof *s->score); /* the record makes them not-a-number */
-        *out = (struct cola_result){
-            .outcome = COLA_OUTCOME_NON_FINITE, .score = s->score, .n_scores = n, .argmax = -1};
-        return COLA_OK;
-    }
-    struct cola_text id = cola_tasks_id(s->tasks, i);
-    cola_chain_print(&request->chain, chain, sizeof chain);
-    return cola_fail(COLA_ERR_INPUT,
-                     "sample %.*s (row %u), chain %s: not in %s; was it searched with other options?",
-                     (int)id.n_bytes, id.bytes, i, chain, s->options->recorded_path);
+    if (!cola_recording_find(s->recording, request->sample->index, &request->chain, out))
+        *out = (struct cola_result){.outcome = COLA_OUTCOME_UNKNOWN, .argmax = -1};
+    return COLA_OK;
 }
 
 /* --- the table of functions ----------------------------------------------------------------------------- */
@@ -230,13 +211,19 @@ static enum cola_status open_recording(struct synthetic *s, struct cola_hello *h
     return COLA_OK;
 }
 
-static void describe_landscape(const struct synthetic *s, struct cola_hello *h)
+static enum cola_status open_landscape(const struct synthetic *s, struct cola_hello *h)
 {
     const struct cola_synthetic *l = &s->landscape;
+    if (cola_tasks_info(s->tasks)->rule == COLA_SCORE_GENERATE)
+        return cola_fail(
+            COLA_ERR_UNSUPPORTED,
+            "--evaluator synthetic gives scores, no text: tasks scored by generate need a model or "
+            "--evaluator recorded");
     cola_synthetic_fingerprint(l, h->model_fingerprint);
     snprintf(h->numerics_id, sizeof h->numerics_id, "%s", COLA_SYNTHETIC_NUMERICS);
     snprintf(h->device, sizeof h->device, "landscape of seed %llu, %.3g of the samples with a planted chain",
              (unsigned long long)l->seed, l->optima);
+    return COLA_OK;
 }
 
 static enum cola_status make_room(struct synthetic *s)
@@ -259,10 +246,7 @@ static enum cola_status open_all(struct synthetic *s, struct cola_hello *h)
 {
     COLA_TRY(cola_tasks_open(s->options->tasks_path, &s->tasks));
     snprintf(h->backend, sizeof h->backend, "%s", s->options->recorded_path ? "recorded" : "synthetic");
-    if (s->options->recorded_path)
-        COLA_TRY(open_recording(s, h));
-    else
-        describe_landscape(s, h);
+    COLA_TRY(s->options->recorded_path ? open_recording(s, h) : open_landscape(s, h));
     s->base.n_layers = h->n_layers = s->landscape.n_layers;
     h->n_vocab = h->max_positions = INT32_MAX; /* any tasks */
     h->n_threads = h->n_sharing = 1;

@@ -95,6 +95,11 @@ static enum cola_status compare(const struct cola_master *m, uint32_t rank)
     return compare_number(m, rank, "longest context", first->max_positions, other->max_positions);
 }
 
+static bool has_model(const struct cola_master *m)
+{
+    return m->options->evaluator == COLA_EVALUATE_ENGINE;
+}
+
 /* What a worker's memory goes to, before it is needed. */
 static void report_memory(struct cola_master *m, uint32_t rank, const struct cola_hello *h)
 {
@@ -124,7 +129,7 @@ static enum cola_status on_hello(struct cola_master *m, uint32_t rank, const str
     m->n_layers = hello->n_layers;
     cola_report_line(m, "worker %u of %u is ready: %s, %s (%s) after %.1f s", rank, m->n_workers, hello->host,
                      hello->backend, hello->device, (double)hello->load_s);
-    report_memory(m, rank, hello);
+    if (has_model(m)) report_memory(m, rank, hello);
     return COLA_OK;
 }
 
@@ -137,7 +142,8 @@ static enum cola_status wait_for_hellos(struct cola_master *m)
         if (cola_master_stop(m) != COLA_STOP_NONE)
             return cola_fail(COLA_ERR_STOPPED, "stopped before the first evaluation; --resume starts again");
         COLA_TRY(cola_comm_receive(m->comm, LOOK_S, &packet));
-        snprintf(line, sizeof line, "loading the model: %u of %u workers ready", m->n_ready, m->n_workers);
+        snprintf(line, sizeof line, "%s%u of %u workers ready", has_model(m) ? "loading the model: " : "",
+                 m->n_ready, m->n_workers);
         if (cola_progress_due(&m->progress)) cola_progress_show(&m->progress, line);
         if (packet.n_bytes == 0) continue;
         COLA_TRY(cola_message_unpack(packet.bytes, packet.n_bytes, &m->in, &message));
@@ -202,7 +208,8 @@ enum cola_status cola_handshake(struct cola_master *m)
     start.start.n_samples = cola_tasks_info(m->options->tasks)->n_samples;
     draw_key(&start.start.sharing_key);
     cola_demand_find(m->options->tasks, m->options->first_sample, m->options->n_samples, &start.start.most);
-    cola_report_line(m, "loading the model on %u worker%s", m->n_workers, m->n_workers == 1 ? "" : "s");
+    cola_report_line(m, "%s %u worker%s", has_model(m) ? "loading the model on" : "no model: starting",
+                     m->n_workers, m->n_workers == 1 ? "" : "s");
     for (uint32_t i = 1; i <= m->n_workers; i++) COLA_TRY(cola_dispatch_message(m, i, &start));
     COLA_TRY(wait_for_hellos(m));
     for (uint32_t i = 0; i < m->options->n_samples; i++) COLA_TRY(check_sample(m, i, &m->worker[1].hello));

@@ -232,7 +232,7 @@ static void code_result(struct coder *c, struct cola_result *m)
 {
     code_uint(c, &m->id, 8);
     code_u8(c, &m->outcome);
-    if (m->outcome > COLA_OUTCOME_CRASHED) refuse(c, "has an unknown outcome");
+    if (m->outcome > COLA_OUTCOME_UNKNOWN) refuse(c, "has an unknown outcome");
     const void *score = m->score;
     code_array(c, &score, &m->n_scores, sizeof *m->score, 0);
     m->score = score;

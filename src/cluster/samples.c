@@ -3,8 +3,9 @@
  * Everything that decides a sample's outcome is here and is the sample's own: its search, its target, the
  * results told to it. A result that the record knows is told at once, so a resumed run replays its trees
  * without the workers. With --speculate a sample has several requests out, and some of them may be in vain:
- * they are journalled like all others, but no tree has them. A search that is done is put away by the record
- * and destroyed: memory holds those that are under way. Knows nothing of who evaluates. */
+ * they are journalled like all others, but no tree has them. A chain that a recording lacks may be such a
+ * guess; the search that comes to it fails. A search that is done is put away by the record and destroyed:
+ * memory holds those that are under way. Knows nothing of who evaluates. */
 #include <assert.h>
 
 #include "cluster/master.h"
@@ -43,13 +44,31 @@ static bool is_base(const struct cola_chain *chain, uint32_t n_layers)
     return true;
 }
 
-/* Counts what the chains that have come into the tree found. Guesses that no tree took count nothing. */
-static void note_nodes(struct cola_master *m, uint32_t sample)
+/* The prediction of a result that there is not, which no judge gives: so a tree shows that it took one. */
+static const int32_t PREDICTION_UNKNOWN = INT32_MIN;
+
+/* The tree goes with what was made up: no fold may find it. */
+static enum cola_status fail_unknown(struct cola_master *m, uint32_t sample, const struct cola_chain *chain)
+{
+    struct cola_text id = cola_samples_id(m, sample);
+    char text[200];
+    cola_chain_print(chain, text, sizeof text);
+    cola_search_destroy(m->search[sample]);
+    m->search[sample] = NULL;
+    return cola_fail(COLA_ERR_INPUT,
+                     "sample %.*s (row %u), chain %s: not in %s; was it searched with other options?",
+                     (int)id.n_bytes, id.bytes, cola_samples_row(m, sample), text, m->options->recorded_path);
+}
+
+/* Counts what the chains that have come into the tree found. Guesses that no tree took count nothing. Fails
+ * if there is no result of one; due after every call that may bring a chain into the tree. */
+static enum cola_status note_nodes(struct cola_master *m, uint32_t sample)
 {
     struct sample_state *s = &m->sample[sample];
     for (; s->n_nodes < cola_search_n_nodes(m->search[sample]); s->n_nodes++) {
         struct cola_node_view node;
         cola_search_node(m->search[sample], s->n_nodes, &node);
+        if (node.prediction == PREDICTION_UNKNOWN) return fail_unknown(m, sample, &node.chain);
         m->counts.n_nodes++;
         if (!(node.reward > 0)) continue;
         bool base = is_base(&node.chain, m->n_layers);
@@ -60,6 +79,14 @@ static void note_nodes(struct cola_master *m, uint32_t sample)
         else
             s->edited_right = true;
     }
+    return COLA_OK;
+}
+
+static void tell(struct cola_master *m, uint32_t sample, uint32_t ticket, const struct cola_verdict *verdict)
+{
+    double since_s = begin_timing(m);
+    cola_search_tell(m->search[sample], ticket, verdict);
+    end_timing(m, since_s);
 }
 
 static enum cola_status judge_and_tell(struct cola_master *m, uint32_t sample, uint32_t ticket,
@@ -73,9 +100,7 @@ static enum cola_status judge_and_tell(struct cola_master *m, uint32_t sample, u
         struct cola_text id = cola_samples_id(m, sample);
         return cola_fail_in(status, "sample %.*s", (int)id.n_bytes, id.bytes);
     }
-    double since_s = begin_timing(m);
-    cola_search_tell(m->search[sample], ticket, &j.verdict);
-    end_timing(m, since_s);
+    tell(m, sample, ticket, &j.verdict);
     return COLA_OK;
 }
 
@@ -91,9 +116,12 @@ enum cola_status cola_samples_tell(struct cola_master *m, uint32_t sample, uint3
 {
     m->sample[sample].n_out--;
     if (m->finished[sample]) return forget_if_idle(m, sample);
-    COLA_TRY(judge_and_tell(m, sample, ticket, result));
-    note_nodes(m, sample);
-    return COLA_OK;
+    const struct cola_verdict unknown = {.prediction = PREDICTION_UNKNOWN};
+    if (result->outcome == COLA_OUTCOME_UNKNOWN)
+        tell(m, sample, ticket, &unknown);
+    else
+        COLA_TRY(judge_and_tell(m, sample, ticket, result));
+    return note_nodes(m, sample);
 }
 
 bool cola_samples_release(struct cola_master *m, uint32_t sample, uint32_t ticket)
@@ -129,6 +157,7 @@ static enum cola_status ask(struct cola_master *m, uint32_t sample)
         double since_s = begin_timing(m);
         enum cola_ask asked = cola_search_ask(search, &ticket, &chain);
         end_timing(m, since_s);
+        COLA_TRY(note_nodes(m, sample));
         if (asked == COLA_ASK_WAIT) return COLA_OK;
         if (asked == COLA_ASK_DONE) return finish(m, sample);
         if (cola_record_known(m->record, cola_samples_row(m, sample), &chain, &result)) {
@@ -154,9 +183,8 @@ static enum cola_status put_away(struct cola_master *m, uint32_t sample)
 enum cola_status cola_samples_advance(struct cola_master *m, uint32_t sample)
 {
     if (m->finished[sample]) return forget_if_idle(m, sample);
-    enum cola_status status = ask(m, sample);
-    note_nodes(m, sample);
-    return status == COLA_OK && m->finished[sample] ? put_away(m, sample) : status;
+    COLA_TRY(ask(m, sample));
+    return m->finished[sample] ? put_away(m, sample) : COLA_OK;
 }
 
 enum cola_status cola_samples_begin(struct cola_master *m)

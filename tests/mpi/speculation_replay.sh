@@ -3,8 +3,7 @@
 # workers of 10 ms latency: at least 3 times as fast with 8 chains out at once as with one, and the same labels.
 #
 # With one chain out every chain must be in the recording, so that run shows that the recording has the whole tree. With
-# eight, guesses may ask for chains that nobody recorded: they get an answer without numbers, which would change the
-# digest if the tree took it.
+# eight, guesses may ask for chains that nobody recorded: those stay unknown, and a tree that came to one would fail.
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 trap 'rm -rf "$work"' EXIT
 
@@ -36,12 +35,12 @@ for ((try = 1; ; try++)); do
     if ((try == tries)); then die "not $least times as fast in $tries tries"; fi
 done
 
-# The comparison can fail: half of the recording is refused with one chain out, and makes another tree with eight.
+# Half of the recording is refused, with one chain out and with eight.
 head -c 30000 "$recording" >"$work/first-half.journal"
 recording=$work/first-half.journal
-if replay half --speculate 1 2>"$work/error"; then die "a search was replayed from half of its recording"; fi
-grep -q 'not in .*first-half.journal' "$work/error" || die "half of a recording failed for another reason: $(cat "$work/error")"
-replay half --speculate 8
-got=$("$cola" show "$work/half.h5" --digest)
-[[ $got != "$want" ]] || die "chains that are not in the recording changed nothing"
+for width in 1 8; do
+    if replay half --speculate "$width" 2>"$work/error"; then die "a search was replayed from half of its recording"; fi
+    grep -q 'chain .*: not in .*first-half.journal' "$work/error" ||
+        die "half of a recording failed for another reason: $(cat "$work/error")"
+done
 echo "noticed  half of the recording"

@@ -165,6 +165,26 @@ static void nonsense_is_a_usage_error(void **state)
     assert_int_equal(read_words(WORDS("--out", ""), &o, &s), COLA_ERR_USAGE);
 }
 
+static void an_option_that_does_nothing_is_a_usage_error(void **state)
+{
+    (void)state;
+    static const char *const words[][5] = {{"--backend", "ref", "--isa", "avx2"},
+                                           {"--backend", "ref", "--dtype=bf16", "--bf16-products", "exact"},
+                                           {"--events-interval", "5"},
+                                           {"--latency-ms", "5"},
+                                           {"--synthetic-layers", "5"}};
+    struct cola_options *o;
+    struct search_setup s;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (read_words(words[i], &o, &s) != COLA_ERR_USAGE) fail_msg("%s was not refused", words[i][0]);
+        assert_non_null(strstr(cola_error_text(), "says nothing"));
+    }
+    assert_int_equal(read_words(WORDS("--backend", "ref", "--dtype", "bf16"), &o, &s), COLA_OK);
+    cola_options_destroy(o);
+    assert_int_equal(read_words(WORDS("--events-interval", "5", "--events", "e"), &o, &s), COLA_OK);
+    cola_options_destroy(o);
+}
+
 static const struct cola_field *find(const struct search_fields *f, const char *key)
 {
     for (uint32_t i = 0; i < f->n; i++)
@@ -213,6 +233,7 @@ int main(void)
         cmocka_unit_test(memory_is_of_the_process_with_its_program),
         cmocka_unit_test(rows_and_shards_pick_what_they_say),
         cmocka_unit_test(nonsense_is_a_usage_error),
+        cmocka_unit_test(an_option_that_does_nothing_is_a_usage_error),
         cmocka_unit_test(every_number_is_recorded_and_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
