@@ -54,15 +54,15 @@ static double journal_bytes(const struct cola_sample *s, uint32_t n_layers)
     bool generate = s->rule == COLA_SCORE_GENERATE;
     double head = 12 + 9 + 4, chain = 4 + 2.0 * n_layers;
     double scores = generate ? 0 : s->n_candidates, tokens = generate ? s->max_new_tokens : 0;
-    return 2 * (head + chain) + 1 + 4 + 4 * scores + 4 + 4 * tokens + 4 + 4 + 4 + 4 + 4;
+    return 2 * (head + chain) + 1 + 4 + 4 * scores + 4 + 4 * tokens + 4 + 4 + 4 + 4 + 4 + 8;
 }
 
-/* Columns of chains/ (39 and an offset of 8), scores/ (8 and three offsets of 8) and timing/ (12) */
+/* Columns of chains/ (39 and an offset of 8), scores/ (8 and three offsets of 8) and timing/ (20) */
 static double run_bytes(const struct cola_sample *s, uint32_t n_layers)
 {
     bool generate = s->rule == COLA_SCORE_GENERATE;
     double scores = generate ? 0 : s->n_candidates, tokens = generate ? s->max_new_tokens : 0;
-    return 39 + 8 + 8 + 24 + 12 + 2.0 * n_layers + 4 * scores + 4 * tokens;
+    return 39 + 8 + 8 + 24 + 20 + 2.0 * n_layers + 4 * scores + 4 * tokens;
 }
 
 /* polar and drllm-code count no simulation for the base chain. */
