@@ -2,7 +2,7 @@
  * journal and fold, into a folder that goes away.
  *
  * The search is the command itself: an argument list is made, read by its option table and run by
- * search_local_hdf5.c. What is measured comes from the master's figures and from an observer of the worker's
+ * search_master_hdf5.c. What is measured comes from the master's figures and from an observer of the worker's
  * engine, which also measures the peak on the engine's threads before the work and after it. */
 #include <dirent.h>
 #include <errno.h>
@@ -142,7 +142,9 @@ enum cola_status cola_bench_search_round(struct bench_search *s, struct bench_ro
     empty_folder(s->folder);
     *out = (struct bench_round){0};
     s->round = out;
-    enum cola_status status = cola_search_local(&s->setup, s->options);
+    struct search_run search = {.setup = &s->setup, .options = s->options};
+    struct cola_sides sides = cola_search_sides(&search);
+    enum cola_status status = cola_sides_run_local(&sides);
     if (status == COLA_ERR_STOPPED) return cola_fail(COLA_ERR_STOPPED, "stopped; nothing of it is kept");
     COLA_TRY(status);
     out->wall_s = s->figures.search_s;

@@ -210,28 +210,12 @@ static int run(const struct cola_options *options, double began_s, int argc, cha
 {
     struct setup setup;
     enum cola_status status = read_options(options, began_s, &setup);
-    if (status != COLA_OK && cola_cli_prints()) return cola_cli_end(status);
-    if (status != COLA_OK) return status == COLA_ERR_USAGE ? COLA_EXIT_USAGE : COLA_EXIT_FAILED;
+    if (status != COLA_OK) return cola_sides_refuse(status);
     struct cola_sides sides = {.worker = &setup.worker, .master = be_master, .user = &setup};
     return cola_sides_run(&sides, argc, argv);
 }
 
 int cola_command_cross(int argc, char **argv)
 {
-    double began_s = cola_clock_s();
-    struct cola_options *options = NULL;
-    int exit_status = COLA_EXIT_OK;
-    cola_signals_install();
-    if (cola_cli_prints()) {
-        if (!cola_cli_begin(&command, argc, argv, &options, &exit_status)) return exit_status;
-    } else {
-        if (cola_options_parse(&command, argc, argv, &options) != COLA_OK) return COLA_EXIT_USAGE;
-        if (cola_options_help(options)) {
-            cola_options_destroy(options);
-            return COLA_EXIT_OK;
-        }
-    }
-    exit_status = run(options, began_s, argc, argv);
-    cola_options_destroy(options);
-    return exit_status;
+    return cola_sides_command(&command, run, argc, argv);
 }

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "cli/sides_hdf5.h"
 #include "cola/cluster.h"
 #include "cola/options.h"
 
@@ -36,13 +37,13 @@ enum cola_status cola_search_work(const struct cola_options *options, struct sea
 enum cola_status cola_search_rows(const struct search_setup *setup, uint32_t n_rows, uint32_t *first,
                                   uint32_t *n);
 
-/* The master's side, whoever the workers are; search_local_hdf5.c. COLA_ERR_STOPPED: stopped and resumable.
- */
-enum cola_status cola_search_master(struct cola_comm *comm, const struct search_setup *setup,
-                                    const struct cola_options *options);
-
-/* Both sides as two threads of this process that talk through the same messages. */
-enum cola_status cola_search_local(const struct search_setup *setup, const struct cola_options *options);
+/* A search as a pair of sides; both structs are borrowed until it is over. search_master_hdf5.c.
+ * COLA_ERR_STOPPED: stopped and resumable. */
+struct search_run {
+    const struct search_setup *setup;
+    const struct cola_options *options;
+};
+struct cola_sides cola_search_sides(struct search_run *search);
 
 /* The fields of record.h for this run, in one block that owns their texts; free with free(). */
 struct search_fields {

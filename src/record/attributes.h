@@ -1,11 +1,20 @@
-/* attributes.h - the root attributes of a run.h5 (docs/format-run.md, "Attributes"). */
+/* attributes.h - the root attributes of a run.h5 (docs/format-run.md, "Attributes") and of a table of
+ * `cola cross` (docs/format-cross.md). */
 #ifndef COLA_RECORD_ATTRIBUTES_H
 #define COLA_RECORD_ATTRIBUTES_H
 
 #include "record/run_file.h"
 
-/* All of them, into an open HDF5 file of this minor version with this digest. path: for error texts. */
-enum cola_status cola_run_write_attributes(hid_t file, const struct cola_run_content *content, int32_t minor,
-                                           const char *digest, const char *path);
+struct cola_root {
+    const char *filetype;
+    int32_t major, minor;
+    bool complete;
+    uint64_t folded_sequence;
+    const char *digest;
+    const struct cola_fields *fields;
+};
+
+/* All of them, into an open HDF5 file. path: for error texts. */
+enum cola_status cola_root_write(hid_t file, const struct cola_root *root, const char *path);
 
 #endif

@@ -1,5 +1,6 @@
-/* attributes_hdf5.c - what a run says of itself as a whole, as attributes of run.h5's root: filetype,
- * version, digest, and the fields with the lists of their roles. Knows no data set and no file on a disk. */
+/* attributes_hdf5.c - what a file says of itself as a whole, as attributes of its root: filetype, version,
+ * digest, and the fields with the lists of their roles. One writer for run.h5 and for tables of `cola cross`.
+ * Knows no data set and no file on a disk. */
 #include "record/attributes.h"
 
 #include <stdlib.h>
@@ -52,11 +53,10 @@ static enum cola_status write_keys(hid_t file, const char *key, const struct col
     return status;
 }
 
-static enum cola_status write_numbers(hid_t file, const struct cola_run_content *content, int32_t minor,
-                                      const char *path)
+static enum cola_status write_numbers(hid_t file, const struct cola_root *root, const char *path)
 {
     enum cola_status status = COLA_OK;
-    const int32_t version[2] = {COLA_RUN_MAJOR, minor}, complete = content->complete;
+    const int32_t version[2] = {root->major, root->minor}, complete = root->complete;
     hsize_t two = 2;
     hid_t pair = -1, scalar = -1;
     COLA_H5_TRY_DONE(pair = H5Screate_simple(1, &two, NULL), path, "version");
@@ -65,23 +65,23 @@ static enum cola_status write_numbers(hid_t file, const struct cola_run_content 
     COLA_TRY_DONE(
         write_attribute(file, "complete", H5T_STD_I32LE, H5T_NATIVE_INT32, scalar, &complete, path));
     COLA_TRY_DONE(write_attribute(file, "folded_sequence", H5T_STD_U64LE, H5T_NATIVE_UINT64, scalar,
-                                  &content->folded_sequence, path));
+                                  &root->folded_sequence, path));
 done:
     if (scalar >= 0) H5Sclose(scalar);
     if (pair >= 0) H5Sclose(pair);
     return status;
 }
 
-enum cola_status cola_run_write_attributes(hid_t file, const struct cola_run_content *content, int32_t minor,
-                                           const char *digest, const char *path)
+enum cola_status cola_root_write(hid_t file, const struct cola_root *root, const char *path)
 {
-    COLA_TRY(write_text(file, "filetype", COLA_RUN_FILETYPE, path));
-    COLA_TRY(write_numbers(file, content, minor, path));
-    COLA_TRY(write_text(file, "content_digest", digest, path));
-    COLA_TRY(write_keys(file, "identity_keys", content->fields, COLA_FIELD_IDENTITY, path));
-    COLA_TRY(write_keys(file, "grows_keys", content->fields, COLA_FIELD_GROWS, path));
-    COLA_TRY(write_keys(file, "provenance_keys", content->fields, COLA_FIELD_PROVENANCE, path));
-    for (size_t i = 0; i < content->fields->n; i++)
-        COLA_TRY(write_text(file, content->fields->item[i].key, content->fields->item[i].value, path));
+    const struct cola_fields *fields = root->fields;
+    COLA_TRY(write_text(file, "filetype", root->filetype, path));
+    COLA_TRY(write_numbers(file, root, path));
+    COLA_TRY(write_text(file, "content_digest", root->digest, path));
+    COLA_TRY(write_keys(file, "identity_keys", fields, COLA_FIELD_IDENTITY, path));
+    COLA_TRY(write_keys(file, "grows_keys", fields, COLA_FIELD_GROWS, path));
+    COLA_TRY(write_keys(file, "provenance_keys", fields, COLA_FIELD_PROVENANCE, path));
+    for (size_t i = 0; i < fields->n; i++)
+        COLA_TRY(write_text(file, fields->item[i].key, fields->item[i].value, path));
     return COLA_OK;
 }

@@ -114,8 +114,4 @@ enum cola_status cola_cross_writer_finish(struct cola_cross_writer *writer, cons
                                           bool complete, uint64_t sequence);
 void cola_cross_writer_close(struct cola_cross_writer *writer); /* unfinished: nothing stays; NULL allowed */
 
-/* Root attributes of a file with this digest. */
-enum cola_status cola_cross_attributes(hid_t file, const struct cola_fields *fields, bool complete,
-                                       uint64_t sequence, const char *digest, const char *path);
-
 #endif

@@ -13,6 +13,7 @@
 #include "cola/judge.h"
 #include "cola/memory.h"
 #include "record/columns.h"
+#include "record/attributes.h"
 #include "record/cross.h"
 #include "record/files.h"
 #include "record/sparse.h"
@@ -317,7 +318,14 @@ enum cola_status cola_cross_writer_finish(struct cola_cross_writer *w, const str
     char digest[COLA_HASH_TEXT];
     COLA_TRY(write_missing(w));
     COLA_TRY(compute_digest(w, fields, digest));
-    COLA_TRY(cola_cross_attributes(w->structure, fields, complete, sequence, digest, w->path));
+    struct cola_root root = {.filetype = COLA_CROSS_FILETYPE,
+                             .major = COLA_CROSS_MAJOR,
+                             .minor = COLA_CROSS_MINOR,
+                             .complete = complete,
+                             .folded_sequence = sequence,
+                             .digest = digest,
+                             .fields = fields};
+    COLA_TRY(cola_root_write(w->structure, &root, w->path));
     COLA_TRY(store_structure(w));
     return give_name(w);
 }

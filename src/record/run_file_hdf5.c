@@ -326,7 +326,14 @@ enum cola_status cola_run_file_finish(struct cola_run_file *file, const struct c
                              "%s: data set %s: fewer elements than were counted: an input changed",
                              file->path, cola_run_schema[i].name);
     COLA_TRY(compute_digest(file, content->fields, digest));
-    COLA_TRY(cola_run_write_attributes(file->structure, content, file->minor, digest, file->path));
+    struct cola_root root = {.filetype = COLA_RUN_FILETYPE,
+                             .major = COLA_RUN_MAJOR,
+                             .minor = file->minor,
+                             .complete = content->complete,
+                             .folded_sequence = content->folded_sequence,
+                             .digest = digest,
+                             .fields = content->fields};
+    COLA_TRY(cola_root_write(file->structure, &root, file->path));
     COLA_TRY(store_structure(file));
     return give_name(file, name);
 }

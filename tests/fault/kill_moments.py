@@ -9,6 +9,7 @@ of ranks; in full: 300 and 100. SEED repeats the places.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -136,7 +137,8 @@ def kill_ranks(search: Search, want: str) -> None:
         time.sleep(0.25 + random.random() * 0.6)
         ranks = ranks_of(job)
         if ranks and job.poll() is None:
-            os.kill(random.choice(ranks), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(random.choice(ranks), signal.SIGKILL)
         status = job.wait(timeout=100)
         search.check_known(before)
         search.check_run()

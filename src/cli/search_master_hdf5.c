@@ -1,8 +1,7 @@
-/* search_local_hdf5.c - the master's side of `cola search`, and a whole search in one process.
+/* search_master_hdf5.c - the master's side of `cola search`, and the search as a pair of sides.
  *
- * In one process master and worker are two threads that talk through the same messages as ranks do, so
- * `cola bench` measures here what `cola search` does. Prints nothing but the last line of a search. */
-#include <pthread.h>
+ * `cola bench` measures these sides too, so it measures what `cola search` does. Prints nothing but the last
+ * line of a search. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +58,8 @@ static enum cola_status search_tasks(struct cola_comm *comm, const struct search
     return status;
 }
 
-enum cola_status cola_search_master(struct cola_comm *comm, const struct search_setup *s,
-                                    const struct cola_options *options)
+static enum cola_status search_master(struct cola_comm *comm, const struct search_setup *s,
+                                      const struct cola_options *options)
 {
     struct cola_tasks *tasks;
     COLA_TRY(check_out(s));
@@ -70,39 +69,13 @@ enum cola_status cola_search_master(struct cola_comm *comm, const struct search_
     return status;
 }
 
-/* --- one process -------------------------------------------------------------------------------------- */
-
-struct local_worker {
-    struct cola_comm *comm;
-    const struct cola_worker_options *options;
-};
-
-static void *worker_thread(void *argument)
+static enum cola_status be_master(struct cola_comm *comm, void *user)
 {
-    const struct local_worker *w = argument;
-    cola_worker_run(w->comm, w->options);
-    return NULL;
+    const struct search_run *search = user;
+    return search_master(comm, search->setup, search->options);
 }
 
-enum cola_status cola_search_local(const struct search_setup *s, const struct cola_options *options)
+struct cola_sides cola_search_sides(struct search_run *search)
 {
-    struct cola_comm *end[2];
-    COLA_TRY(cola_comm_local_pair(end));
-    struct local_worker worker = {end[1], &s->worker};
-    enum cola_status status;
-    pthread_t thread;
-    char text[1024]; /* of the first failure: dismissing may fail too */
-    int error = pthread_create(&thread, NULL, worker_thread, &worker);
-    if (error) {
-        status = cola_fail(COLA_ERR_MEMORY, "cannot start the worker's thread: %s", strerror(error));
-    } else {
-        status = cola_search_master(end[0], s, options);
-        snprintf(text, sizeof text, "%s", cola_error_text());
-        cola_master_dismiss(end[0], status != COLA_OK);
-        pthread_join(thread, NULL);
-        if (status != COLA_OK) cola_fail(status, "%s", text);
-    }
-    cola_comm_close(end[0]);
-    cola_comm_close(end[1]);
-    return status;
+    return (struct cola_sides){.worker = &search->setup->worker, .master = be_master, .user = search};
 }
