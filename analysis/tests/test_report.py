@@ -180,7 +180,7 @@ def test_figures_take_names_as_they_are(tmp_path: Path) -> None:
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     some = [*samples(), replace(samples()[0], finished=False)]
     path = str(File(some).write(tmp_path / "part.h5"))
-    assert tell(load([path])[0]).warnings == ["Run: 1 of 3 samples are unfinished and left out."]
+    assert tell(load([path])[0]).warnings == ["run: 1 of 3 samples are unfinished and left out"]
 
 
 def test_statuses_and_files(

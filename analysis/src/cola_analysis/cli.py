@@ -16,11 +16,12 @@ import pandas as pd
 
 from cola_analysis import __version__, machine
 from cola_analysis.collect import collect_frames, provenance_table
-from cola_analysis.conclude import conclude
+from cola_analysis.conclude import conclude, left_out
 from cola_analysis.conclude_set import conclude_set
 from cola_analysis.error import RunError
-from cola_analysis.findings import Comparison, Findings, compare, find
+from cola_analysis.findings import compare, find
 from cola_analysis.results import Result, load
+from cola_analysis.sources import source_parser
 from cola_analysis.table import table, wrap
 from cola_analysis.write import write
 
@@ -44,32 +45,12 @@ exit status: 0 done; 1 a file cannot be used, or run and control do not belong t
 
 def parser() -> argparse.ArgumentParser:
     """The command line, documented by --help."""
-    p = argparse.ArgumentParser(
-        prog="cola-findings",
-        description=ABOUT,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-    def files(name: str, metavar: str, what: str) -> None:
-        p.add_argument(name, metavar=metavar, nargs="+", action="extend", default=[], help=what)
-
-    p.add_argument("run", metavar="RUN.h5", nargs="+", help="results of `cola search`")
-    files("--control", "CONTROL.h5", "results of `cola search --control wrong-answer`")
-    files(
-        "--robustness",
-        "ASKED.h5",
-        "the found chains on questions asked differently (choices re-ordered, another template)",
-    )
-    files("--cross", "CROSS.h5", "the same chains on every sample, for the menu (`cola cross`)")
-    files("--config", "CONFIG.json", "models' config.json for FLOPs [that of the run's model_dir, if there]")
+    p = source_parser("cola-findings", ABOUT, EPILOG, "compare files that do not belong together; warns")
     p.add_argument(
         "--out", metavar="DIR", help="write all tables (CSV, Markdown), figures (SVG) and the text"
     )
     p.add_argument("--figure", metavar="OUT.png", help="also draw the shares and depths into this PNG file")
     p.add_argument("--json", action="store_true", help="print JSON instead of text")
-    p.add_argument("--force", action="store_true", help="compare files that do not belong together; warns")
-    p.add_argument("--version", action="version", version=f"cola-analysis {__version__}")
     return p
 
 
@@ -121,7 +102,7 @@ class _Told:
         self.ours = find(result.outcomes, result.path)
         self.theirs = find(control.outcomes, control.path) if control else None
         self.comparison = compare(self.ours, self.theirs) if self.theirs else None
-        self.warnings = [*result.warnings, *_notes(self.ours, self.theirs, self.comparison)]
+        self.warnings = [*result.warnings, *left_out(self.ours, self.theirs, self.comparison)]
         self.paragraphs = conclude(self.ours, self.theirs, self.comparison)
 
     def table(self) -> list[str]:
@@ -154,26 +135,6 @@ class _Told:
         )
         seen = self.result.identity
         return ", ".join(f"{key.removeprefix('n_')} {seen[key]}" for key in keys if key in seen)
-
-
-def _notes(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
-    notes = []
-    for name, side in (("run", ours), ("control", theirs)):
-        if side is None:
-            continue
-        o = side.outcomes
-        if o.n_unfinished:
-            notes.append(f"{name}: {o.n_unfinished} of {o.n_in_file} samples are unfinished and left out")
-        if o.n_base_not_scored:
-            notes.append(
-                f"{name}: base chains without finite scores, which count as not right: {o.n_base_not_scored}"
-            )
-    if theirs and comparison and not comparison.n_common == ours.base.n == theirs.base.n:
-        notes.append(
-            f"run counts {ours.base.n} samples, control {theirs.base.n}, both only {comparison.n_common}: "
-            "their shares are over different samples"
-        )
-    return notes
 
 
 def _draw(options: argparse.Namespace, told: _Told) -> None:

@@ -287,3 +287,24 @@ def _caution() -> str:
         "shorter or "
         "correcting chains is an accuracy that could be had without knowing it."
     )
+
+
+def left_out(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
+    """What a reader must know before the numbers: samples and chains that do not count."""
+    notes = []
+    for name, side in (("run", ours), ("control", theirs)):
+        if side is None:
+            continue
+        o = side.outcomes
+        if o.n_unfinished:
+            notes.append(f"{name}: {o.n_unfinished} of {o.n_in_file} samples are unfinished and left out")
+        if o.n_base_not_scored:
+            notes.append(
+                f"{name}: base chains without finite scores, which count as not right: {o.n_base_not_scored}"
+            )
+    if theirs and comparison and not comparison.n_common == ours.base.n == theirs.base.n:
+        notes.append(
+            f"run counts {ours.base.n} samples, control {theirs.base.n}, both only {comparison.n_common}: "
+            "their shares are over different samples"
+        )
+    return notes

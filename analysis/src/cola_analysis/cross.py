@@ -12,11 +12,9 @@ Held in memory: the chains, and for a menu a bit a cell.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import pairwise
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,7 +24,7 @@ import xxhash
 from cola_analysis.cells import share_columns
 from cola_analysis.chain_text import print_chain
 from cola_analysis.error import RunError
-from cola_analysis.file_check import damage
+from cola_analysis.open_file import OpenFile
 from cola_analysis.read import Array
 from cola_analysis.statistics import Share
 
@@ -39,13 +37,12 @@ BITS_SET = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 TABLES = ("outcome", "right", "prediction", "scores", "tokens")
 
 
-class Cross:
+class Cross(OpenFile):
     """An open X.h5. Use Cross.open; close it or use `with`."""
 
     def __init__(self, file: h5py.File, path: str) -> None:
         """Checks type, version and shapes and reads the chains."""
-        self._file = file
-        self.path = path
+        super().__init__(file, path)
         self.attributes: dict[str, Any] = {key: _plain(value) for key, value in file.attrs.items()}
         self._check_type()
         self.sample_ids = _texts(self._read("samples/id_values"), self._read("samples/id_offsets"))
@@ -61,37 +58,6 @@ class Cross:
         self._bits: Array | None = None
         for name in ("outcome", "right", "prediction"):
             self._table(name)
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Opens a file for reading, without locks."""
-        name = os.fspath(path)
-        if not os.path.exists(name):
-            raise RunError(f"{name}: no such file")
-        try:
-            wrong = damage(name)
-            if wrong:
-                raise RunError(f"{name}: {wrong}")
-            file = h5py.File(name, "r", locking=False)
-        except OSError as error:
-            raise RunError(f"{name}: not a readable HDF5 file, or cut short ({error})") from error
-        try:
-            return cls(file, name)
-        except BaseException:
-            file.close()
-            raise
-
-    def close(self) -> None:
-        """Closes the file; what was read stays usable."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def complete(self) -> bool:

@@ -13,10 +13,8 @@ the data set or attribute. Knows the format, not what the numbers mean.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -24,8 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cola_analysis.error import RunError
-from cola_analysis.file_check import damage
 from cola_analysis.frames import DEFAULT_BLOCK, Chains, sample_frame
+from cola_analysis.open_file import OpenFile
 from cola_analysis.timing import session_frame, worker_frame
 
 FILETYPE = "cola-run"
@@ -69,13 +67,12 @@ class Ragged:
         return (self[row] for row in range(len(self)))
 
 
-class Run:
+class Run(OpenFile):
     """An open run.h5. Use Run.open; close it or use `with`."""
 
     def __init__(self, file: h5py.File, path: str) -> None:
         """Checks the file type and version and reads the offsets that tie samples to chains."""
-        self._file = file
-        self.path = path
+        super().__init__(file, path)
         self.attributes: dict[str, Any] = {}
         self._nodes: dict[str, h5py.Dataset] = {}
         self._columns: dict[str, Array] = {}
@@ -95,37 +92,6 @@ class Run:
         self._samples: pd.DataFrame | None = None
         self._ragged: dict[str, Ragged] = {}
         self._candidate_offsets: Array | None = None
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Self:
-        """Opens a file for reading, without locks: a search that goes on may replace it at any time."""
-        name = os.fspath(path)
-        if not os.path.exists(name):
-            raise RunError(f"{name}: no such file")
-        try:
-            wrong = damage(name)
-            if wrong:
-                raise RunError(f"{name}: {wrong}")
-            file = h5py.File(name, "r", locking=False)
-        except OSError as error:
-            raise RunError(f"{name}: not a readable HDF5 file, or cut short ({error})") from error
-        try:
-            return cls(file, name)
-        except BaseException:
-            file.close()
-            raise
-
-    def close(self) -> None:
-        """Closes the file; columns that were read stay usable."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # --- attributes
 

@@ -26,6 +26,7 @@ from cola_analysis.report_tables import table_view
 from cola_analysis.report_told import sources, tell
 from cola_analysis.report_trees import tree_data
 from cola_analysis.results import Result, load
+from cola_analysis.sources import source_parser
 from cola_analysis.write import TITLES
 
 MOST_CHAINS = 1_000_000
@@ -48,22 +49,8 @@ exit status: 0 done; 1 a file cannot be used, or run and control do not belong t
 
 def parser() -> argparse.ArgumentParser:
     """The command line, documented by --help."""
-    p = argparse.ArgumentParser(
-        prog="cola-report",
-        description=ABOUT,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-    def files(name: str, metavar: str, what: str) -> None:
-        p.add_argument(name, metavar=metavar, nargs="+", action="extend", default=[], help=what)
-
-    p.add_argument("run", metavar="RUN.h5", nargs="+", help="results of `cola search`")
+    p = source_parser("cola-report", ABOUT, EPILOG, "show files that do not belong together; warns")
     p.add_argument("-o", "--out", metavar="OUT.html", required=True, help="the file to write")
-    files("--control", "CONTROL.h5", "results of `cola search --control wrong-answer`")
-    files("--robustness", "ASKED.h5", "the found chains on questions asked differently")
-    files("--cross", "CROSS.h5", "the same chains on every sample, for the menu (`cola cross`)")
-    files("--config", "CONFIG.json", "models' config.json for FLOPs [that of the run's model_dir, if there]")
     p.add_argument(
         "--max-chains",
         metavar="N",
@@ -71,8 +58,6 @@ def parser() -> argparse.ArgumentParser:
         default=MOST_CHAINS,
         help="chains whose trees are in the page; samples beyond have no tree [%(default)s]",
     )
-    p.add_argument("--force", action="store_true", help="show files that do not belong together; warns")
-    p.add_argument("--version", action="version", version=f"cola-analysis {__version__}")
     return p
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cola_analysis.conclude import conclude
-from cola_analysis.findings import Comparison, Findings, compare, find
+from cola_analysis.conclude import conclude, left_out
+from cola_analysis.findings import Findings, compare, find
 from cola_analysis.read import Run
 from cola_analysis.report_embed import clean
 from cola_analysis.results import Result
@@ -89,7 +89,7 @@ def tell(result: Result) -> Told:
     comparison = compare(ours, theirs) if theirs else None
     drawn = "another question's answer" if result.by_row else "a wrong answer"
     sought = f"{drawn} drawn at random" if result.is_control else "the right answer"
-    warnings = [*result.warnings, *_left_out(ours, theirs, comparison)]
+    warnings = [*result.warnings, *left_out(ours, theirs, comparison)]
     return Told(
         label=clean(str(result.label)),
         sought=sought + (f"; its control for {drawn} drawn at random" if control else "; without a control"),
@@ -120,27 +120,6 @@ def _numbers(ours: Findings, theirs: Findings | None) -> list[Number]:
         Number(label.strip(), value, other, next((p for name, p in paper.items() if name in label), ""))
         for (label, value), other in zip(rows(ours), control, strict=True)
     ]
-
-
-def _left_out(ours: Findings, theirs: Findings | None, comparison: Comparison | None) -> list[str]:
-    """What a reader must know before the numbers: samples and chains that do not count."""
-    notes = []
-    for name, side in (("Run", ours), ("Control", theirs)):
-        if side is None:
-            continue
-        o = side.outcomes
-        if o.n_unfinished:
-            notes.append(f"{name}: {o.n_unfinished} of {o.n_in_file} samples are unfinished and left out.")
-        if o.n_base_not_scored:
-            notes.append(
-                f"{name}: {o.n_base_not_scored} base chains have no finite scores and count as not right."
-            )
-    if theirs and comparison and not comparison.n_common == ours.base.n == theirs.base.n:
-        notes.append(
-            f"The run counts {ours.base.n} samples, its control {theirs.base.n}, and both only "
-            f"{comparison.n_common}: their shares are over different samples."
-        )
-    return notes
 
 
 def _attributes(side: Result) -> dict[str, str]:
