@@ -164,7 +164,7 @@ static enum cola_status write_out(struct merge *m, const char *path, char digest
     if (status == COLA_OK) status = cola_run_file_append(copy.file, &m->timing);
     const struct cola_run_content content = {.fields = &m->fields,
                                              .complete = m->n_finished == m->plan.n_entries};
-    if (status == COLA_OK) status = cola_run_file_finish(copy.file, &content, COLA_RUN_FILE_IS_NEW, digest);
+    if (status == COLA_OK) status = cola_run_file_finish(copy.file, &content, COLA_NEW_FILE_IS_NEW, digest);
     cola_columns_fini(&copy.piece);
     cola_run_file_close(copy.file);
     return status;

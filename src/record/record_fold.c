@@ -134,7 +134,7 @@ enum cola_status cola_record_fold(struct cola_record *record, const struct cola_
                                              .folded_sequence = cola_journal_sequence(record->journal)};
     enum cola_status status = write_samples(&f);
     if (status == COLA_OK) status = write_timing(&f);
-    if (status == COLA_OK) status = cola_run_file_finish(f.file, &content, COLA_RUN_FILE_REPLACES, digest);
+    if (status == COLA_OK) status = cola_run_file_finish(f.file, &content, COLA_NEW_FILE_REPLACES, digest);
     cola_run_file_close(f.file);
     return status;
 }

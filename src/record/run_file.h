@@ -4,7 +4,7 @@
  *     struct cola_run_file *file;
  *     COLA_TRY(cola_run_file_create("run.h5", COLA_RUN_MINOR, n_items, &file));      a temporary beside it
  *     status = cola_run_file_append(file, &piece);                                    any number of them
- *     if (status == COLA_OK) status = cola_run_file_finish(file, &content, COLA_RUN_FILE_REPLACES, digest);
+ *     if (status == COLA_OK) status = cola_run_file_finish(file, &content, COLA_NEW_FILE_REPLACES, digest);
  *     cola_run_file_close(file);
  *
  * Until finish gives the file its name, path is as it was; if it fails, nothing of it stays. */
@@ -12,6 +12,7 @@
 #define COLA_RECORD_RUN_FILE_H
 
 #include "record/columns.h"
+#include "record/new_file.h"
 
 struct cola_run_file;
 
@@ -27,13 +28,9 @@ enum cola_status cola_run_file_create(const char *path, int32_t minor,
 /* The next rows, checked: whole samples, whose offsets count from the piece's own begin. */
 enum cola_status cola_run_file_append(struct cola_run_file *file, const struct cola_columns *piece);
 
-enum cola_run_file_name {
-    COLA_RUN_FILE_REPLACES, /* at every instant path is the old file or the new one, whole */
-    COLA_RUN_FILE_IS_NEW    /* COLA_ERR_USAGE where path exists */
-};
 /* All pieces are there: digest, attributes, first block, fsync, and its name. */
 enum cola_status cola_run_file_finish(struct cola_run_file *file, const struct cola_run_content *content,
-                                      enum cola_run_file_name name, char digest[COLA_HASH_TEXT]);
+                                      enum cola_new_file_name name, char digest[COLA_HASH_TEXT]);
 void cola_run_file_close(struct cola_run_file *file); /* NULL allowed */
 
 #endif

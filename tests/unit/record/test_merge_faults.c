@@ -204,7 +204,7 @@ static void full_disk_leaves_no_output(void **state)
     enum cola_status status = part_merge(&run, all, NULL, NULL);
     limit_files(RLIM_INFINITY);
     assert_int_equal(status, COLA_ERR_IO);
-    assert_error_names("no room for the run's");
+    assert_error_names("no room for its");
     assert_int_equal(small_run_files(&run, false), 4);
     assert_int_equal(merge_with(path_b), COLA_OK); /* there is room again */
 }

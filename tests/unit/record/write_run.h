@@ -14,7 +14,7 @@ static inline enum cola_status write_run(const char *path, const struct cola_col
     for (int i = 0; i < COLA_N_RUN_COLUMNS; i++) n_items[i] = columns->column[i].n;
     COLA_TRY(cola_run_file_create(path, COLA_RUN_MINOR, n_items, &file));
     enum cola_status status = cola_run_file_append(file, columns);
-    if (status == COLA_OK) status = cola_run_file_finish(file, &content, COLA_RUN_FILE_REPLACES, digest);
+    if (status == COLA_OK) status = cola_run_file_finish(file, &content, COLA_NEW_FILE_REPLACES, digest);
     cola_run_file_close(file);
     return status;
 }
