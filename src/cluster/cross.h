@@ -1,4 +1,4 @@
-/* cross.h - the state of the master of `cola cross`, of cross.c only. */
+/* cross.h - the state of the master of `cola cross`, of cross.c and cross_dispatch.c only. */
 #ifndef COLA_CLUSTER_CROSS_PRIVATE_H
 #define COLA_CLUSTER_CROSS_PRIVATE_H
 
@@ -35,5 +35,11 @@ struct cross {
     uint32_t n_suspects, n_alone_left; /* n_alone_left: not answered yet */
     uint64_t n_new;
 };
+
+/* cross_dispatch.c: slots for all credit together; suspects alone, then what the flow gives, to workers that
+ * have room; everything that came, into the record. */
+enum cola_status cola_cross_make_slots(struct cross *x);
+enum cola_status cola_cross_send_work(struct cross *x);
+enum cola_status cola_cross_receive_results(struct cross *x);
 
 #endif
