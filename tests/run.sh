@@ -78,8 +78,9 @@ run_ctest() {
     keep "$name" '(tests passed|tests failed|\*\*\*Skipped|\*\*\*Not Run)'
 }
 
+# two processes, as ctest -j 2: one a core of the smallest machine this runs on
 run_pytest() {
-    step "$1" .venv/bin/python -m pytest -q -rs -p no:cacheprovider "${@:2}"
+    step "$1" .venv/bin/python -m pytest -q -rs -n 2 --dist worksteal -p no:cacheprovider "${@:2}"
     keep "$1" '(^SKIPPED|[0-9]+ (passed|failed|skipped|error))'
 }
 

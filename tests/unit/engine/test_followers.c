@@ -46,7 +46,7 @@ static int set_up(void **state)
 static enum cola_status keep(void *user, const struct cola_result *result)
 {
     struct outcome *o = (struct outcome *)user + result->id;
-    memcpy(o->score, result->score, result->n_scores * sizeof(float));
+    if (result->n_scores) memcpy(o->score, result->score, result->n_scores * sizeof(float));
     if (result->n_tokens) memcpy(o->token, result->token, result->n_tokens * sizeof(int32_t));
     o->n_tokens = result->n_tokens, o->logsumexp = result->logsumexp, o->n_seen++;
     return COLA_OK;
