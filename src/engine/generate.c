@@ -16,6 +16,12 @@ static size_t tail_floats(const struct cola_engine *e, uint32_t room)
     return e->backend->store_floats(e->device, room, e->config->n_kv_heads, e->config->head_size);
 }
 
+/* Of all chain positions. */
+static size_t tails_floats(const struct cola_engine *e, uint32_t n_layers, uint32_t room)
+{
+    return cola_memory_class(n_layers * tail_floats(e, room));
+}
+
 /* Nothing follows the last token, so it needs no keys. */
 static uint32_t tail_room(const struct job *job)
 {
@@ -25,7 +31,7 @@ static uint32_t tail_room(const struct job *job)
 uint64_t cola_generate_tail_bytes(const struct cola_engine *e, uint32_t n_layers, uint32_t n_answer_tokens)
 {
     uint32_t room = n_answer_tokens - 1;
-    return room ? (uint64_t)n_layers * tail_floats(e, room) * sizeof(float) : 0;
+    return room ? tails_floats(e, n_layers, room) * sizeof(float) : 0;
 }
 
 enum cola_status cola_generate_begin(struct job *job)
@@ -39,7 +45,7 @@ enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job)
 {
     uint32_t room = tail_room(job);
     if (room)
-        COLA_TRY(cola_memory_allocate(e, job->n_layers * tail_floats(e, room), "stored keys", &job->tail));
+        COLA_TRY(cola_memory_allocate(e, tails_floats(e, job->n_layers, room), "stored keys", &job->tail));
     job->tail_room = room;
     return COLA_OK;
 }
@@ -47,7 +53,7 @@ enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job)
 void cola_generate_end(struct cola_engine *e, struct job *job)
 {
     for (uint32_t i = 0; job->keys && i < job->n_layers; i++) cola_keys_drop(e, job->keys[i]);
-    cola_memory_release(e, job->tail, job->n_layers * tail_floats(e, job->tail_room));
+    cola_memory_release(e, job->tail, tails_floats(e, job->n_layers, job->tail_room));
     free(job->keys);
     free(job->token);
     job->keys = NULL;

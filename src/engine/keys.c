@@ -8,7 +8,8 @@
 
 static size_t store_floats(const struct cola_engine *e, uint32_t room)
 {
-    return e->backend->store_floats(e->device, room, e->config->n_kv_heads, e->config->head_size);
+    return cola_memory_class(
+        e->backend->store_floats(e->device, room, e->config->n_kv_heads, e->config->head_size));
 }
 
 uint64_t cola_keys_bytes(const struct cola_engine *e, uint32_t room)

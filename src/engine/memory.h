@@ -12,21 +12,20 @@
 
 #include "cola/status.h"
 
-enum { COLA_MEMORY_KEPT = 64 };
-
-/* A released block that waits for a request of just its size: taking pages from the system and giving them
- * back costs more than writing them. */
-struct cola_kept_block {
-    float *memory;
-    size_t n;
+/* Released blocks of one size that wait for a request of just that size: taking pages from the system and
+ * giving them back costs more than writing them, on virtual machines several times more. */
+struct cola_kept_class {
+    size_t n; /* floats of each */
+    float **block;
+    size_t n_blocks, room;
 };
 
 struct cola_memory {
     uint64_t limit_bytes; /* UINT64_MAX: none */
     uint64_t held_bytes, promised_bytes;
     uint64_t kept_bytes, most_bytes; /* of kept blocks, beside held_bytes; the most of both together */
-    struct cola_kept_block kept[COLA_MEMORY_KEPT]; /* [n_kept], the oldest first */
-    uint32_t n_kept;
+    struct cola_kept_class *kept;    /* [n_kept], one a size */
+    size_t n_kept, kept_room;
 };
 
 struct cola_engine;
@@ -36,6 +35,10 @@ struct cola_engine;
 enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out);
 void cola_memory_release(struct cola_engine *e, float *memory, size_t n); /* NULL allowed */
 void cola_memory_give_back(struct cola_engine *e);                        /* all kept blocks to the system */
+
+/* n_floats rounded up to a size that others have, too, a sixteenth more at most: for blocks whose sizes
+ * follow the samples' lengths, so that the next sample can use what the last one left. */
+size_t cola_memory_class(size_t n_floats);
 
 /* Whether n_bytes more fit beside what is held and promised, after dropping shared states if need be. */
 bool cola_memory_make_room(struct cola_engine *e, uint64_t n_bytes);

@@ -12,7 +12,7 @@
 
 static size_t hidden_floats(const struct cola_engine *e, const struct cola_prefix_tree *tree)
 {
-    return (size_t)tree->n_rows * e->config->n_hidden;
+    return cola_memory_class((size_t)tree->n_rows * e->config->n_hidden);
 }
 
 static void drop_state(struct cola_engine *e, struct cola_prefix_tree *tree, struct cola_prefix_node *node)

@@ -159,7 +159,7 @@ static uint64_t least_memory(const struct cola_model *model, const char *backend
     struct cola_engine *e;
     assert_int_equal(cola_engine_create(model, &options, &e), COLA_OK);
     uint64_t n_bytes = e->weights.n_bytes + cola_scratch_bytes(e, COLA_HEAD_ROWS) +
-                       24 * cola_keys_bytes(e, 40) + 24 * cola_keys_bytes(e, MOST_TOKENS) +
+                       24 * cola_keys_bytes(e, 40) + cola_generate_tail_bytes(e, 24, MOST_TOKENS + 1) +
                        45 * 64 * sizeof(float) + 2 * cola_rope_growth(e, 64);
     cola_engine_destroy(e);
     return n_bytes;
