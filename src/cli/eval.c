@@ -13,7 +13,7 @@
 
 static const struct cola_option options_table[] = {
     COLA_ENGINE_OPTION_TABLE,
-    {"in-flight", COLA_OPTION_UINT, "N", "48", 1, 65536, NULL, "requests that are worked on together"},
+    {"in-flight", COLA_OPTION_UINT, "N", "96", 1, 65536, NULL, "requests that are worked on together"},
 };
 
 static const struct cola_command command = {

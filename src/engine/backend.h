@@ -33,6 +33,13 @@ struct cola_keys {
     uint32_t room;
 };
 
+/* Rows of keys and values, k rotated, that go into positions first .. first + n_rows - 1 of a store. */
+struct cola_kept_keys {
+    const float *k, *v; /* device [n_rows, G*d] */
+    uint32_t n_rows, first, room;
+    float *store;
+};
+
 /* One product of several that have the same left side: out [N, M] = x matrix^T. */
 struct cola_product {
     const struct cola_matrix *matrix;
@@ -130,13 +137,11 @@ struct cola_backend {
     enum cola_status (*rotate)(struct cola_device *device, float *x, const float *table,
                                const uint32_t *position, uint32_t n_rows, uint32_t n_heads,
                                uint32_t head_size);
-    /* Stored keys: floats of a store for `room` positions, and rows k, v [N, G*d] into its positions first ..
-     * first + N - 1. */
+    /* Stored keys: floats of a store for `room` positions, and rows into stores, none of them twice. */
     size_t (*store_floats)(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
                            uint32_t head_size);
-    enum cola_status (*store_keys)(struct cola_device *device, const struct cola_keys *rows, uint32_t n_rows,
-                                   uint32_t n_kv_heads, uint32_t head_size, uint32_t first, uint32_t room,
-                                   float *store);
+    enum cola_status (*store_keys)(struct cola_device *device, const struct cola_kept_keys *kept,
+                                   uint32_t n_kept, uint32_t n_kv_heads, uint32_t head_size);
     /* "Attention" */
     enum cola_status (*attention)(struct cola_device *device, const struct cola_attention *attention);
     /* "Gate": out = silu(gate) * up, all [N, F]; out may be gate */

@@ -66,21 +66,26 @@ static float *tail_at(const struct cola_engine *e, const struct job *job)
     return job->tail + job->at * tail_floats(e, job->tail_room);
 }
 
-enum cola_status cola_generate_store(struct cola_engine *e, struct job *job, uint32_t first)
+enum cola_status cola_generate_keep(struct cola_engine *e, struct job *job, uint32_t first,
+                                    struct cola_kept_keys *out)
 {
-    const struct cola_model_config *c = e->config;
-    size_t width = (size_t)c->n_kv_heads * c->head_size;
-    struct cola_keys rows = {.k = e->scratch.k + first * width, .v = e->scratch.v + first * width};
-    if (job->n_tokens)
-        return e->backend->store_keys(e->device, &rows, 1, c->n_kv_heads, c->head_size, job->n_tokens - 1,
-                                      job->tail_room, tail_at(e, job));
-    struct cola_stored_keys **keys = &job->keys[job->at];
+    size_t width = (size_t)e->config->n_kv_heads * e->config->head_size;
+    *out = (struct cola_kept_keys){.k = e->scratch.k + first * width,
+                                   .v = e->scratch.v + first * width,
+                                   .n_rows = job->n_rows,
+                                   .room = job->n_rows};
+    if (job->n_tokens) {
+        out->first = job->n_tokens - 1;
+        out->room = job->tail_room;
+        out->store = tail_at(e, job);
+        return COLA_OK;
+    }
     uint64_t n_bytes = cola_keys_bytes(e, job->n_rows);
-    COLA_TRY(cola_keys_create(e, job->n_rows, keys));
+    COLA_TRY(cola_keys_create(e, job->n_rows, &job->keys[job->at]));
     job->promised_bytes -= n_bytes;
     e->memory.promised_bytes -= n_bytes;
-    return e->backend->store_keys(e->device, &rows, job->n_rows, c->n_kv_heads, c->head_size, 0, job->n_rows,
-                                  (*keys)->store);
+    out->store = job->keys[job->at]->store;
+    return COLA_OK;
 }
 
 struct cola_keys cola_generate_prompt_keys(const struct job *job)

@@ -128,16 +128,20 @@ static enum cola_status project(struct cola_engine *e, const struct layer_weight
 static enum cola_status keep_keys(struct cola_engine *e, uint32_t n_jobs)
 {
     struct scratch *s = &e->scratch;
+    uint32_t n_kept = 0;
     cola_phase_enter(e, COLA_PHASE_STATES);
     for (uint32_t i = 0, first = 0, span = 0; i < n_jobs; i++) {
         struct job *job = &e->job[e->batch[i]];
         if (job->token) {
-            COLA_TRY(cola_generate_store(e, job, first));
+            COLA_TRY(cola_generate_keep(e, job, first, &s->kept[n_kept++]));
             if (job->n_tokens == 0) s->span[span].tail = cola_generate_prompt_keys(job);
         }
         first += job->n_rows;
         for (uint32_t rows = 0; rows < live_rows(job); span++) rows += s->span[span].n_rows;
     }
+    if (n_kept)
+        COLA_TRY(
+            e->backend->store_keys(e->device, s->kept, n_kept, e->config->n_kv_heads, e->config->head_size));
     cola_phase_enter(e, COLA_PHASE_ROWS);
     return COLA_OK;
 }

@@ -99,12 +99,13 @@ static enum cola_status add_child(struct cola_prefix_tree *tree, uint32_t node, 
 
 /* The stride that shares most within a sample's share of the budget, if all requests were of different
  * samples. How many states of stride 1 and 2 it must hold for that: simulated on searches of preset cola
- * (docs/PERFORMANCE.md, "Sharing prefixes"). */
+ * (docs/PERFORMANCE.md, "Sharing prefixes"). Where states have keys, which every position needs at any
+ * stride, a larger stride saves less, so fewer states of stride 2 are enough. */
 static void choose_stride(const struct cola_engine *e, struct cola_prefix_tree *tree, uint64_t key_bytes)
 {
-    static const struct {
+    const struct {
         uint32_t stride, n_states;
-    } least[] = {{1, 1200}, {2, 220}, {COLA_STRIDE_MAX, 0}};
+    } least[] = {{1, 1200}, {2, key_bytes ? 80 : 220}, {COLA_STRIDE_MAX, 0}};
     const uint32_t expected = COLA_DEFAULT_REQUESTS; /* more requests than that are several of a sample */
     size_t n_samples = e->max_requests < expected ? e->max_requests : expected;
     if (n_samples <= e->prefixes.n_trees) n_samples = e->prefixes.n_trees + 1;

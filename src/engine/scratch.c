@@ -131,9 +131,12 @@ enum cola_status cola_scratch_cover(struct cola_engine *e, uint32_t n_rows, uint
     }
     if (n_spans > s->n_spans_room) {
         free(s->span);
+        free(s->kept);
         s->span = NULL;
+        s->kept = NULL;
         s->n_spans_room = 0;
         COLA_TRY(cola_alloc((void **)&s->span, 2 * (size_t)n_spans, sizeof *s->span, "spans"));
+        COLA_TRY(cola_alloc((void **)&s->kept, 2 * (size_t)n_spans, sizeof *s->kept, "stored keys"));
         s->n_spans_room = 2 * n_spans;
     }
     return COLA_OK;
@@ -149,8 +152,8 @@ enum cola_status cola_scratch_shrink(struct cola_engine *e)
 void cola_scratch_release(struct cola_engine *e)
 {
     struct scratch *s = &e->scratch;
-    void *host[] = {s->row,    s->position,   s->live,          s->live_position, s->token,
-                    s->expert, s->expert_row, s->expert_weight, s->expert_scale,  s->span};
+    void *host[] = {s->row,        s->position,      s->live,         s->live_position, s->token, s->expert,
+                    s->expert_row, s->expert_weight, s->expert_scale, s->span,          s->kept};
     release_device(e);
     cola_memory_release(e, s->logits, logit_floats(e));
     for (size_t i = 0; i < sizeof host / sizeof *host; i++) free(host[i]);

@@ -104,6 +104,7 @@ struct scratch {
     uint32_t *expert, *expert_row;                   /* host [N, n_active], [N] */
     float *expert_weight, *expert_scale;             /* host [N, n_active], [N] */
     struct cola_span *span;                          /* host [n_spans_room] */
+    struct cola_kept_keys *kept;                     /* host [n_spans_room], at most one a job */
 };
 
 enum {
@@ -113,7 +114,7 @@ enum {
 enum {
     COLA_DEFAULT_ROWS = 512,          /* of a batch at most */
     COLA_LEAST_ROWS = COLA_HEAD_ROWS, /* where memory is short: the head takes as many anyway */
-    COLA_DEFAULT_REQUESTS = 48
+    COLA_DEFAULT_REQUESTS = 96
 };
 
 struct cola_engine {
@@ -235,9 +236,10 @@ enum cola_status cola_generate_begin(struct job *job);
 enum cola_status cola_generate_open_tail(struct cola_engine *e, struct job *job);
 uint64_t cola_generate_tail_bytes(const struct cola_engine *e, uint32_t n_layers, uint32_t n_answer_tokens);
 void cola_generate_end(struct cola_engine *e, struct job *job);
-/* Stores the keys and values of a batch's rows first .. first+job->n_rows-1, made for chain position job->at.
- */
-enum cola_status cola_generate_store(struct cola_engine *e, struct job *job, uint32_t first);
+/* Where the keys and values of a batch's rows first .. first+job->n_rows-1, made for chain position job->at,
+ * are to be stored: for the first pass a new store, for a token the tail. */
+enum cola_status cola_generate_keep(struct cola_engine *e, struct job *job, uint32_t first,
+                                    struct cola_kept_keys *out);
 /* The stored keys of the prompt at chain position job->at. */
 struct cola_keys cola_generate_prompt_keys(const struct job *job);
 /* The span of a pass after the first: one query row over all stored keys of chain position job->at. */

@@ -53,10 +53,14 @@ INLINE int at_once(int rows)
     return rows * 4 <= V_SUMS ? 4 : rows * 2 <= V_SUMS ? 2 : 1;
 }
 
+/* So few rows read keys and values about as fast as they come from memory. */
+enum { FEW_ROWS = 4 };
+
 /* score[r][j] = (q[r] . key j) * scale for the keys of n blocks from `keys` on. rows and n are constants
- * where this is inlined. */
+ * where this is inlined. Few rows ask for as much memory from `ahead` on as they read here. */
 INLINE void score_some(const int rows, const int n, const float *const *q, const float *keys,
-                       size_t block_stride, uint32_t d, v16 scale, float *score, size_t stride)
+                       size_t block_stride, uint32_t d, v16 scale, float *score, size_t stride,
+                       const float *ahead)
 {
     v16 sum[V_SUMS];
 #pragma GCC unroll 16
@@ -65,6 +69,9 @@ INLINE void score_some(const int rows, const int n, const float *const *q, const
         v16 key[4];
 #pragma GCC unroll 4
         for (int b = 0; b < n; b++) key[b] = v_load(keys + b * block_stride + (size_t)i * COLA_LANES);
+        if (rows <= FEW_ROWS)
+#pragma GCC unroll 4
+            for (int b = 0; b < n; b++) __builtin_prefetch(ahead + ((size_t)i * n + b) * COLA_LANES);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             v16 x = v_set(q[r][i]);
@@ -80,16 +87,16 @@ INLINE void score_some(const int rows, const int n, const float *const *q, const
 }
 
 INLINE void score_blocks(const int rows, const float *const *q, struct blocks blocks, uint32_t n_blocks,
-                         uint32_t d, v16 scale, float *score, size_t stride)
+                         uint32_t d, v16 scale, float *score, size_t stride, const float *ahead)
 {
     const uint32_t n = (uint32_t)at_once(rows);
     uint32_t b = 0;
     for (; b + n <= n_blocks; b += n)
         score_some(rows, at_once(rows), q, blocks.k + b * blocks.stride, blocks.stride, d, scale,
-                   score + (size_t)b * COLA_LANES, stride);
+                   score + (size_t)b * COLA_LANES, stride, ahead + (size_t)b * COLA_LANES * d);
     for (; b < n_blocks; b++)
         score_some(rows, 1, q, blocks.k + b * blocks.stride, blocks.stride, d, scale,
-                   score + (size_t)b * COLA_LANES, stride);
+                   score + (size_t)b * COLA_LANES, stride, ahead + (size_t)b * COLA_LANES * d);
 }
 
 /* Scores to weights e^(s - max) in place; returns 1 / their sum, 16 lanes by absolute position. */
@@ -208,13 +215,6 @@ INLINE void attend_block(const int rows, const struct cola_attention *a, const s
     uint32_t d = a->head_size, n_tail = block->n_keys[rows - 1] - span->n_prefix;
     v16 scale = v_set(a->scale);
     float inverse[COLA_SCORE_ROWS];
-    /* The prefix's last block may run over into the tail's scores, which are written after it. */
-    score_blocks(rows, block->q, prefix, (span->n_prefix + COLA_LANES - 1) / COLA_LANES, d, scale, s->score,
-                 s->score_stride);
-    score_blocks(rows, block->q, tail, (n_tail + COLA_LANES - 1) / COLA_LANES, d, scale,
-                 s->score + span->n_prefix, s->score_stride);
-    for (int r = 0; r < rows; r++)
-        inverse[r] = soften(s->score + (size_t)r * s->score_stride, block->n_keys[r]);
     struct mix mix = {.block = block,
                       .prefix = values_of(a, kv_head, span->n_prefix ? &span->prefix : &span->tail),
                       .tail = values_of(a, kv_head, &span->tail),
@@ -222,6 +222,13 @@ INLINE void attend_block(const int rows, const struct cola_attention *a, const s
                       .weight = s->score,
                       .stride = s->score_stride,
                       .inverse = inverse};
+    /* The prefix's last block may run over into the tail's scores, which are written after it. */
+    score_blocks(rows, block->q, prefix, (span->n_prefix + COLA_LANES - 1) / COLA_LANES, d, scale, s->score,
+                 s->score_stride, mix.prefix.v);
+    score_blocks(rows, block->q, tail, (n_tail + COLA_LANES - 1) / COLA_LANES, d, scale,
+                 s->score + span->n_prefix, s->score_stride, mix.tail.v);
+    for (int r = 0; r < rows; r++)
+        inverse[r] = soften(s->score + (size_t)r * s->score_stride, block->n_keys[r]);
     mix_values(rows, &mix, d);
 }
 

@@ -64,31 +64,3 @@ enum cola_status cola_cpu_attention(struct cola_device *device, const struct col
     cola_threads_run(device->threads, n_groups * a->n_kv_heads, attend_task, &t);
     return COLA_OK;
 }
-
-/* A store is its keys in blocks of 16 positions, [ceil(room/16), G, d, 16], then its values, [G, room, d]: a
- * head reads each in one stream. */
-size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
-                             uint32_t head_size)
-{
-    (void)device;
-    size_t width = (size_t)n_kv_heads * head_size;
-    return (cola_ceil_div(room, COLA_LANES) * COLA_LANES + (size_t)room) * width;
-}
-
-enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct cola_keys *rows,
-                                     uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size, uint32_t first,
-                                     uint32_t room, float *store)
-{
-    size_t d = head_size, width = n_kv_heads * d;
-    float *values = store + (size_t)cola_ceil_div(room, COLA_LANES) * COLA_LANES * width;
-    (void)device;
-    for (uint32_t r = 0; r < n_rows; r++) {
-        uint32_t position = first + r;
-        float *to = store + position / COLA_LANES * (COLA_LANES * width) + position % COLA_LANES;
-        const float *k = rows->k + r * width, *v = rows->v + r * width;
-        for (size_t i = 0; i < width; i++) to[i * COLA_LANES] = k[i];
-        for (uint32_t g = 0; g < n_kv_heads; g++)
-            memcpy(values + (g * (size_t)room + position) * d, v + g * d, d * sizeof *v);
-    }
-    return COLA_OK;
-}

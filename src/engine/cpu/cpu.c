@@ -55,6 +55,7 @@ static void cpu_close(struct cola_device *device)
     free(device->scratch);
     free(device->packed_rows);
     free(device->group);
+    free(device->store_task);
     cola_onednn_close(device->onednn);
     cola_threads_destroy(device->threads);
     free(device);

@@ -1,8 +1,8 @@
 /* device.h - what an open cpu back end holds, and its operations by file; shared by src/engine/cpu only.
  *
- *   cpu.c        open, close, plain memory, the operation table        product.c    weights and matrix
- * products attention.c  attention over threads                                rows.c       everything that
- * works row by row
+ *   cpu.c        open, close, plain memory, the operation table
+ *   product.c    weights and matrix products       rows.c       everything that works row by row
+ *   attention.c  attention over threads            store.c      keys that decoding will read
  *
  * Splitting work among threads changes no bit: a task owns whole output elements, and every element's
  * operations are fixed (docs/numerics.md). */
@@ -25,6 +25,8 @@ struct cola_device {
     uint32_t scratch_keys, scratch_head_size;
     uint32_t *group; /* first span of each sequence of an attention, and the end */
     size_t group_room;
+    uint32_t *store_task; /* first task of each that store_keys is given, and the end */
+    size_t store_room;
 };
 
 static inline uint32_t cola_ceil_div(uint32_t a, uint32_t b)
@@ -46,9 +48,8 @@ enum cola_status cola_cpu_product(struct cola_device *device, const float *x, ui
                                   const struct cola_product *product, uint32_t n_products, bool add);
 size_t cola_cpu_store_floats(struct cola_device *device, uint32_t room, uint32_t n_kv_heads,
                              uint32_t head_size);
-enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct cola_keys *rows,
-                                     uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size, uint32_t first,
-                                     uint32_t room, float *store);
+enum cola_status cola_cpu_store_keys(struct cola_device *device, const struct cola_kept_keys *kept,
+                                     uint32_t n_kept, uint32_t n_kv_heads, uint32_t head_size);
 enum cola_status cola_cpu_embed(struct cola_device *device, const struct cola_tensor *table,
                                 const int32_t *token, uint32_t n_rows, float *out);
 enum cola_status cola_cpu_gather(struct cola_device *device, const float *in, const uint32_t *row,

@@ -228,13 +228,16 @@ static size_t ref_store_floats(struct cola_device *device, uint32_t room, uint32
     return 2 * (size_t)room * n_kv_heads * head_size;
 }
 
-static enum cola_status ref_store_keys(struct cola_device *device, const struct cola_keys *rows,
-                                       uint32_t n_rows, uint32_t n_kv_heads, uint32_t head_size,
-                                       uint32_t first, uint32_t room, float *store)
+static enum cola_status ref_store_keys(struct cola_device *device, const struct cola_kept_keys *kept,
+                                       uint32_t n_kept, uint32_t n_kv_heads, uint32_t head_size)
 {
     size_t width = (size_t)n_kv_heads * head_size;
-    COLA_TRY(ref_copy(device, rows->k, n_rows * width, store + first * width));
-    return ref_copy(device, rows->v, n_rows * width, store + (room + first) * width);
+    for (uint32_t i = 0; i < n_kept; i++, kept++) {
+        COLA_TRY(ref_copy(device, kept->k, kept->n_rows * width, kept->store + kept->first * width));
+        COLA_TRY(ref_copy(device, kept->v, kept->n_rows * width,
+                          kept->store + (kept->room + kept->first) * width));
+    }
+    return COLA_OK;
 }
 
 /* Key or value row j of a span: first the prefix's, then the tail's. */
