@@ -62,7 +62,11 @@ enum cola_status cola_merge_fields_compare(const struct cola_merge_input *a, con
         char one[24], other[24];
         snprintf(one, sizeof one, "%d.%" PRId64, COLA_RUN_MAJOR, a->run->minor);
         snprintf(other, sizeof other, "%d.%" PRId64, COLA_RUN_MAJOR, b->run->minor);
-        add_difference(&d, "format version", one, other);
+        return cola_fail(
+            COLA_ERR_MISMATCH,
+            "%.200s and %.200s are not of one format version: '%s' and '%s'; `cola search --resume` "
+            "of the older one, with its own options, writes it anew",
+            a->path, b->path, one, other);
     }
     compare_fields(&d, &a->run->fields, &b->run->fields, false);
     compare_fields(&d, &b->run->fields, &a->run->fields, true);

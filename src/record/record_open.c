@@ -155,6 +155,15 @@ static enum cola_status keep_timing(struct cola_record *record)
     return status;
 }
 
+/* A fold writes this program's version, whose digest has more in it. */
+static void tell_version(const struct cola_record *record, const struct cola_run *run)
+{
+    if (run->minor >= COLA_RUN_MINOR) return;
+    cola_log(COLA_LOG_INFO,
+             "%s is of version %d.%lld: it is written as %d.%d, so its content_digest will be another",
+             record->run_path, COLA_RUN_MAJOR, (long long)run->minor, COLA_RUN_MAJOR, COLA_RUN_MINOR);
+}
+
 /* run.h5 beside the journal: of the same run, or it would be overwritten. Where it has folded more than the
  * journal holds (the journal was cut by hand), its results are taken back. */
 static enum cola_status look_at_run(struct cola_record *record)
@@ -174,6 +183,7 @@ static enum cola_status look_at_run(struct cola_record *record)
                            record->run_path, id ? id : "(absent)", ours);
     else
         status = keep_timing(record);
+    if (status == COLA_OK) tell_version(record, run);
     if (status == COLA_OK && folded > cola_journal_sequence(record->journal))
         status = learn_from_run(record, &n_added);
     if (n_added)
@@ -257,6 +267,7 @@ static enum cola_status continue_run(struct cola_record *record)
     if (status == COLA_OK) status = inherit(&record->fields, &stored);
     if (status == COLA_OK) status = cola_timing_append(&record->timing_before, &run->columns);
     if (status == COLA_OK) status = cola_record_learn(record, run, &n_added);
+    if (status == COLA_OK) tell_version(record, run);
     cola_fields_fini(&stored);
     cola_run_close(run);
     COLA_TRY(status);

@@ -124,4 +124,13 @@ for options in "--samples 2:7" "--samples 2:"; do
 done
 awk '$1 == $2 {exit 1}' <<<"$whole" || die "a control looks for its own answer: $whole"
 echo "same     the control's targets of rows 2 to 6: $(tr '\n' ',' <<<"$whole")"
+
+# A run of an older version goes on as the present one, which is said; its labels are those of a run from the start.
+tasks=$work/older.h5
+"$make_tasks" "$tasks" loglik 2 320 1
+cp "$(dirname "$model")/../runs/run-1.0.h5" "$work/older-run.h5"
+chmod u+w "$work/older-run.h5"
+"$cola" search "$tasks" --model "$model" --out "$work/older-run.h5" --resume --simulations 12 --threads 1 2>"$work/log"
+grep -q "is of version 1.0: it is written as 1" "$work/log" || die "a run of version 1.0 is rewritten unsaid: $(<"$work/log")"
+expect "$("$cola" show "$work/older-run.h5" --digest)" "$tasks" 0 --simulations 12 --threads 1
 echo "passed"

@@ -205,7 +205,7 @@ static void older_version_merges_with_its_like_only(void **state)
     char out[PATH_BYTES];
     part_path(&run, "out.h5", out);
     assert_int_equal(cola_merge(out, in, 2, &(struct cola_merge_options){0}, &report), COLA_ERR_MISMATCH);
-    assert_error_names("format version '1.0' and '1.2'");
+    assert_error_names("format version: '1.0' and '1.2'");
     if (cola_merge(out, in, 1, &(struct cola_merge_options){0}, &report) != COLA_OK)
         fail_msg("%s", cola_error_text());
     small_run_digest(out, digest); /* as a file of version 1.0 */
