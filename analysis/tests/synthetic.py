@@ -94,6 +94,52 @@ class File:
         return path
 
 
+@dataclass
+class CrossFile:
+    """A table of `cola cross` to write, by docs/format-cross.md: predictions [samples][chains]."""
+
+    chains: Sequence[tuple[int, ...]]
+    predictions: Sequence[Sequence[int]]
+    gold: Sequence[int] | None = None
+    ids: Sequence[str] | None = None
+    choices: Sequence[Sequence[str]] | None = None
+    """Their texts; None: a file of version 1.0, without texts."""
+    changed: dict[str, str] = field(default_factory=dict)
+    absent: Sequence[tuple[int, int]] = ()
+    """(sample, chain) that were not evaluated."""
+
+    def write(self, path: Path) -> Path:
+        order = sorted(range(len(self.chains)), key=lambda i: self.chains[i])
+        chains, n = [self.chains[i] for i in order], len(self.predictions)
+        predictions = np.array(self.predictions, dtype=np.int32).reshape(n, len(chains))
+        outcome = np.zeros((n, len(chains)), dtype=np.uint8)
+        for sample, chain in self.absent:
+            outcome[sample, chain], predictions[sample, chain] = 255, -1
+        gold = np.zeros(n, dtype=np.int32) if self.gold is None else np.array(self.gold, dtype=np.int32)
+        names = [name.encode() for name in self.ids or [f"q{i}" for i in range(n)]]
+        keys = ("task", "tasks_fingerprint", "model_fingerprint", "numerics_id", "metric")
+        identity = {key: ATTRIBUTES[key][0] for key in keys} | {"n_model_layers": str(L)} | self.changed
+        with h5py.File(path, "w") as file:
+            file.attrs["filetype"] = "cola-cross"
+            file.attrs["version"] = np.array([1, int(self.choices is not None)], dtype=np.int32)
+            file.attrs["complete"] = np.int32(not self.absent)
+            file.attrs["identity_keys"] = "\n".join(identity)
+            file.attrs.update(identity)
+            samples = file.create_group("samples")
+            samples["index"] = np.arange(n, dtype=np.uint32)
+            samples["gold"] = gold
+            samples["n_candidates"] = np.full(n, N_CANDIDATES, dtype=np.uint32)
+            _ragged(samples, "id", names, np.uint8)
+            _ragged(file.create_group("chains"), "layer", chains, np.uint16)
+            if self.choices is not None:
+                texts = [text.encode() for row in self.choices for text in row]
+                _ragged(file.create_group("texts"), "choice", texts, np.uint8)
+            file["results/outcome"] = outcome[:, order]
+            file["results/prediction"] = predictions[:, order]
+            file["results/right"] = (predictions == gold[:, None])[:, order].astype(np.uint8)
+        return path
+
+
 def base(prediction: int | None, tokens: tuple[int, ...] = ()) -> Chain:
     return Chain(BASE, prediction, depth=0, tokens=tokens)
 

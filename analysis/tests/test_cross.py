@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from synthetic import Chain, File, Sample, base
+from synthetic import Chain, CrossFile, File, Sample, base
 
 from cola_analysis import menu
 from cola_analysis.cross import Cross
@@ -24,24 +24,7 @@ CHAINS = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 5), (0, 1, 2, 2, 3, 5), (0, 1, 5))
 def write(
     path: Path, right: np.ndarray, chains: Sequence[tuple[int, ...]], gold: Sequence[int] | None = None
 ) -> Path:
-    n, c = right.shape
-    order = sorted(range(c), key=lambda i: chains[i])
-    ids = [f"q{i}".encode() for i in range(n)]
-    with h5py.File(path, "w") as file:
-        file.attrs["filetype"] = "cola-cross"
-        file.attrs["version"] = np.array([1, 0], dtype=np.int32)
-        file.attrs["complete"] = np.int32(1)
-        file["samples/index"] = np.arange(n, dtype=np.uint32)
-        file["samples/id_values"] = np.frombuffer(b"".join(ids), dtype=np.uint8)
-        file["samples/id_offsets"] = np.cumsum([0, *map(len, ids)]).astype(np.uint64)
-        file["samples/gold"] = np.array(gold if gold is not None else [0] * n, dtype=np.int32)
-        file["chains/layer_values"] = np.concatenate([chains[i] for i in order]).astype(np.uint16)
-        lengths = [len(chains[i]) for i in order]
-        file["chains/layer_offsets"] = np.cumsum([0, *lengths]).astype(np.uint64)
-        file["results/right"] = right[:, order].astype(np.uint8)
-        file["results/outcome"] = np.zeros((n, c), dtype=np.uint8)
-        file["results/prediction"] = np.where(right[:, order], 0, 1).astype(np.int32)
-    return path
+    return CrossFile(chains, np.where(right, 0, 1).tolist(), gold).write(path)
 
 
 def random_table(seed: int, n: int, c: int) -> tuple[np.ndarray, list[tuple[int, ...]]]:
@@ -115,6 +98,15 @@ def test_samples_without_a_known_answer_are_not_counted(tmp_path: Path) -> None:
         pytest.raises(RunError, match="known answer"),
     ):
         cross.coverage()
+
+
+def test_choices_are_told_since_version_1_1(tmp_path: Path) -> None:
+    rows, choices = [[0, 1], [1, 0]], ["abcd", "dcba"]
+    with Cross.open(CrossFile(CHAINS[:2], rows, choices=choices).write(tmp_path / "x.h5")) as cross:
+        assert cross.choices == [["a", "b", "c", "d"], ["d", "c", "b", "a"]]
+        assert cross.base == 0 and cross.identity["task"] == "arc_easy"
+    with Cross.open(CrossFile(CHAINS[1:], [[0] * 3]).write(tmp_path / "y.h5")) as cross:
+        assert cross.choices == [[]] and cross.base is None
 
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from random_runs import pair
-from synthetic import File, Sample, base
+from synthetic import CrossFile, File, Sample, base
 
 from cola_analysis import figures
 from cola_analysis.cli import main
@@ -34,13 +35,21 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
             files["run"].append(str(File(RUN, seen).write(root / f"{space}-{preset}.h5")))
             control = File(REACHED, seen | CONTROL).write(root / f"{space}-{preset}-control.h5")
             files["--control"].append(str(control))
-    arguments = [*files["run"], "--control", *files["--control"], "--robustness", files["run"][0]]
-    assert main([*arguments, "--cross", files["run"][0], "--out", str(root / "out")]) == 0
+    table = str(found_chains().write(root / "x.h5"))
+    arguments = [*files["run"], "--control", *files["--control"], "--robustness", files["run"][0], table]
+    assert main([*arguments, "--cross", files["run"][0], table, "--out", str(root / "out")]) == 0
     return root / "out"
 
 
+def found_chains() -> CrossFile:
+    """Every chain of the run on every sample."""
+    rng = random.Random(7)
+    chains = sorted({chain.layers for sample in RUN for chain in sample.chains})
+    return CrossFile(chains, [rng.choices(range(4), (3, 2, 2, 1), k=len(chains)) for _ in RUN])
+
+
 def test_every_table_and_figure_is_written(out: Path) -> None:
-    names = {*MAKERS, "compute_saved", "edit_map", "coverage", "candidates", "robustness"}
+    names = {*MAKERS, "compute_saved", "edit_map", "coverage", "candidates", "robustness", "other_samples"}
     assert names == set(TITLES)
     for name in names:
         frame = pd.read_csv(out / "tables" / f"{name}.csv")

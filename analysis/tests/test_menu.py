@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import BASE, LONG, SHORT, SHORTER, Chain, File, Sample, base
+from synthetic import BASE, LONG, SHORT, SHORTER, Chain, CrossFile, File, Sample, base
 
-from cola_analysis import menu
+from cola_analysis import menu, menu_cross
+from cola_analysis.asked import is_cross
+from cola_analysis.cli import main
+from cola_analysis.cross import Cross
 from cola_analysis.read import Run, RunError
 
 CHAINS = (BASE, SHORT, SHORTER, LONG)
@@ -95,6 +98,41 @@ def test_chains_that_some_sample_lacks_are_left_out(tmp_path: Path) -> None:
     made[3] = Sample([base(0)], finished=False)
     with Run.open(File(made).write(tmp_path / "run.h5")) as run:
         assert len(menu.coverage(run, k=2)) == 4
+
+
+def test_a_table_of_cola_cross_covers_as_a_run_with_the_same_predictions(tmp_path: Path) -> None:
+    path = CrossFile(CHAINS, ROWS).write(tmp_path / "x.h5")
+    assert is_cross(path)
+    with opened(tmp_path, ROWS) as run, opened(tmp_path, ROWS[:7], "control.h5", **CONTROL) as control:
+        assert not is_cross(run.path)
+        expected = menu.coverage(run, control)
+        with Cross.open(path) as cross:
+            found = menu_cross.coverage(cross, control)
+    same = found["how"] == "same samples"
+    for name in ("text", "hits", "n", "control_hits", "control_n", "base_share"):
+        assert found.loc[same, name].tolist() == expected.loc[same, name].tolist(), name
+    # which chain of equal merit is taken differs: the file's order is another
+    assert found.loc[~same, "n"].tolist() == expected.loc[~same, "n"].tolist()
+
+
+def test_the_command_takes_tables_and_says_what_a_menu_covers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(tmp_path, ROWS) as run:
+        path = run.path
+    whole = CrossFile(CHAINS, ROWS)
+    assert main([path, "--cross", str(whole.write(tmp_path / "x.h5"))]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "arc_easy, cross: a menu of 4, chosen on other samples" in said and "base alone 37.5 %" in said
+    without = CrossFile(CHAINS[1:], [row[1:] for row in ROWS]).write(tmp_path / "y.h5")
+    assert main([path, "--cross", str(without)]) == 0
+    assert "base alone" not in capsys.readouterr().out
+    whole.absent = [(3, 2)]
+    assert main([path, "--cross", str(whole.write(tmp_path / "part.h5"))]) == 1
+    assert "part.h5: not complete" in capsys.readouterr().err
+    other = CrossFile(CHAINS, ROWS, changed={"model_fingerprint": "another"}).write(tmp_path / "other.h5")
+    assert main([path, "--cross", str(other)]) == 1
+    assert "of another model than the runs" in capsys.readouterr().err
 
 
 def test_a_file_without_counted_samples_is_refused(tmp_path: Path) -> None:

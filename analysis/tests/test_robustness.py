@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from synthetic import LONG, SHORT, SHORTER, Chain, File, Sample, base
+from synthetic import BASE, LONG, SHORT, SHORTER, Chain, CrossFile, File, Sample, base
 
 from cola_analysis.read import RunError
 from cola_analysis.results import Result, load
@@ -71,6 +72,51 @@ def test_the_control_has_to_give_its_drawn_choice_wherever_it_stands(tmp_path: P
     assert (row["control_hits"], row["control_n"]) == (2, 3)
 
 
+TABLE = (BASE, SHORT, SHORTER, LONG)
+
+
+def asked_twice() -> tuple[File, CrossFile]:
+    """The same answers as a run and as a table of `cola cross`; the gold choice is "a", the drawn one "b"."""
+    ids = [f"q{i}#r{r}" for i in range(5) for r in (1, 2)]
+    orders = ["bacd", "cbad"] * 5
+    rng = np.random.default_rng(8)
+    gold = [order.index("a") for order in orders]
+    guesses = rng.integers(0, 4, (10, 4))
+    predictions = np.where(rng.random((10, 4)) < 0.6, np.array(gold)[:, None], guesses).tolist()
+    samples = [
+        Sample([base(row[0]), *(Chain(c, p) for c, p in zip(TABLE[1:], row[1:], strict=True))], gold=g)
+        for row, g in zip(predictions, gold, strict=True)
+    ]
+    table = CrossFile(TABLE, predictions, gold, ids, orders)
+    return File(samples, {"tasks_fingerprint": "other"}, ids, orders), table
+
+
+def test_a_table_of_cola_cross_says_what_a_run_says(tmp_path: Path, result: Result) -> None:
+    run, table = asked_twice()
+    expected = robustness(result, run.write(tmp_path / "asked.h5"))
+    table.write(tmp_path / "x.h5")
+    found = robustness(result, tmp_path / "x.h5")
+    assert found["asked"].unique().tolist() == ["x.h5"]
+    pd.testing.assert_frame_equal(found.drop(columns="asked"), expected.drop(columns="asked"))
+    assert (expected["control_n"] > 0).any() and expected["hits"].sum() > 0
+
+
+def test_what_a_table_has_not_evaluated_is_not_counted(tmp_path: Path, result: Result) -> None:
+    _, table = asked_twice()
+    whole = rows(robustness(result, table.write(tmp_path / "x.h5")))
+    table.absent = [(0, 1), (1, 1)]  # SHORT, found for q0, which was asked twice
+    part = rows(robustness(result, table.write(tmp_path / "part.h5")))
+    assert part["shorter", "found chain"][1] == whole["shorter", "found chain"][1] - 1
+    assert part["shorter", "base chain"] == whole["shorter", "base chain"]
+
+
+def test_without_texts_of_choices_there_is_no_control(tmp_path: Path, result: Result) -> None:
+    _, table = asked_twice()
+    table.choices = None
+    frame = robustness(result, table.write(tmp_path / "x.h5"))
+    assert (frame["control_n"] == 0).all() and (frame["n"] > 0).all()
+
+
 def test_files_that_say_nothing_are_refused(tmp_path: Path, result: Result) -> None:
     others = File(FOUND, ids=[f"x{i}" for i in range(5)]).write(tmp_path / "others.h5")
     with pytest.raises(RunError, match="has none of the samples"):
@@ -78,6 +124,9 @@ def test_files_that_say_nothing_are_refused(tmp_path: Path, result: Result) -> N
     model = File(FOUND, {"model_fingerprint": "another"}).write(tmp_path / "model.h5")
     with pytest.raises(RunError, match="another model"):
         robustness(result, model)
+    metric = CrossFile(TABLE, [[0] * 4] * 5, changed={"metric": "acc_norm"}).write(tmp_path / "metric.h5")
+    with pytest.raises(RunError, match="metric is acc_norm"):
+        robustness(result, metric)
     chains = [Sample([], finished=False)] * 5
     with pytest.raises(RunError, match="holds none of the chains"):
         robustness(result, File(chains).write(tmp_path / "chains.h5"))

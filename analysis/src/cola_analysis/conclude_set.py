@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from cola_analysis.other_samples import ALL, NEITHER
 from cola_analysis.results import SPACES, Result
 
 Row = dict[str, Any]
@@ -25,6 +26,7 @@ def conclude_set(results: Sequence[Result], frames: dict[str, pd.DataFrame]) -> 
         *_spaces(frames["table1"]),
         *_saved(frames["compute_saved"]),
         *_robust(frames.get("robustness")),
+        *_elsewhere(frames.get("other_samples")),
         *_menu(frames.get("coverage")),
     ]
     if not any(result.control for result in results):
@@ -133,16 +135,67 @@ def _robust(frame: pd.DataFrame | None) -> list[str]:
     return told
 
 
+def _elsewhere(frame: pd.DataFrame | None) -> list[str]:
+    """Found chains on the samples that they were not found for: one paragraph a run and group of chains."""
+    told = []
+    keys = ["model", "task", "preset", "space", "table", "chains"]
+    for (model, task, preset, space, table, chains), rows in (
+        [] if frame is None else frame.groupby(keys, sort=False)
+    ):
+        by = {row["measured"]: row for row in rows.to_dict("records")}
+        whole = by[ALL]
+        if not _is(whole["share"]):
+            continue
+        text = (
+            f"{table}: the chains found for {whole['n_chains']} samples ({chains}) of {model}, {task}, "
+            f"{preset}, {SPACES.get(space, space)} answer the other {whole['n']} samples right for "
+            f"{_percent(whole, 'share')}, each chain on each sample but its own; the base chain does for "
+            f"{100 * whole['base_share']:.1f} %. {_against_base(whole)}"
+        )
+        if NEITHER in by and _is(by[NEITHER]["difference"]):
+            text += " " + _against_drawn(by[NEITHER])
+        told.append(text)
+    return told
+
+
+def _against_base(row: Row) -> str:
+    low, high = row["over_base_low"], row["over_base_high"]
+    if not _is(low):
+        return "These are too few to tell the two apart."
+    ends = f"95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+    ends = f"(difference {100 * row['over_base']:+.1f} points, {ends})"
+    if low > 0:
+        return f"So on questions that they were not chosen for they are better than the base {ends}."
+    if high < 0:
+        return f"So away from the question that they were chosen for they are worse than the base {ends}."
+    return f"The two cannot be told apart on questions that the chains were not chosen for {ends}."
+
+
+def _against_drawn(row: Row) -> str:
+    text = (
+        f"Where the base gives neither the right nor the drawn wrong answer ({row['n']} samples) they are "
+        f"right for {100 * row['share']:.1f} % and give the drawn one for {100 * row['control_share']:.1f} %"
+    )
+    if not _is(row["difference_low"]):
+        return text + "."
+    ends = f"{100 * row['difference_low']:+.1f} to {100 * row['difference_high']:+.1f} points"
+    if row["difference_low"] > 0:
+        return f"{text}: there they lean towards right answers (95 % interval of the difference {ends})."
+    return f"{text}: no sign that they lean towards right answers (95 % interval of the difference {ends})."
+
+
 def _menu(frame: pd.DataFrame | None) -> list[str]:
     if frame is None or not len(frame):
         return []
     told = []
-    for (model, task), rows in frame.groupby(["model", "task"], sort=False):
+    for (model, task, preset, _), rows in frame.groupby(["model", "task", "preset", "space"], sort=False):
         last = rows[rows["how"] == "other samples"].iloc[-1].to_dict()
         text = (
-            f"{model}, {task}: a menu of {last['k']}, chosen on other samples, holds a right chain for "
-            f"{_percent(last, 'share')} (base alone {100 * last['base_share']:.1f} %)"
+            f"{model}, {task}, {preset}: a menu of {last['k']}, chosen on other samples, holds a right chain "
+            f"for {_percent(last, 'share')}"
         )
+        if _is(last["base_share"]):
+            text += f" (base alone {100 * last['base_share']:.1f} %)"
         if _is(last["control_share"]):
             drawn = f"{100 * last['control_share']:.1f} %"
             text += f"; a menu of as many reaches the answer that the control drew for {drawn}"

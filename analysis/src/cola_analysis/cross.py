@@ -22,6 +22,7 @@ import pandas as pd
 import xxhash
 
 from cola_analysis.cells import share_columns
+from cola_analysis.chain_keys import keys_of
 from cola_analysis.chain_text import print_chain
 from cola_analysis.error import RunError
 from cola_analysis.open_file import OpenFile
@@ -54,8 +55,12 @@ class Cross(OpenFile):
             raise RunError(f"{path}: chains/layer_offsets do not fit chains/layer_values")
         self.layers: list[Array] = np.split(layers, offsets[1:-1])
         """The chains, in the file's order: ascending layer by layer."""
+        self.keys: Array = keys_of(layers, offsets)
+        """[chains]: numbers that are equal for equal chains, in any file (chain_keys.py)."""
         self.n_samples, self.n_chains = len(self.gold), len(self.layers)
         self._bits: Array | None = None
+        if not len(self.sample_ids) == len(self.sample_index) == self.n_samples:
+            raise RunError(f"{path}: samples/ has columns of unequal lengths")
         for name in ("outcome", "right", "prediction"):
             self._table(name)
 
@@ -63,6 +68,30 @@ class Cross(OpenFile):
     def complete(self) -> bool:
         """Whether every chain was evaluated on every sample."""
         return bool(self.attributes.get("complete"))
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What decides the table: attributes of the role identity."""
+        keys = str(self.attributes.get("identity_keys", "")).split("\n")
+        return {key: str(self.attributes[key]) for key in keys if key in self.attributes}
+
+    @property
+    def base(self) -> int | None:
+        """Which chain passes each layer of the model once, in order; None: it is not among them."""
+        n_layers = int(self.attributes.get("n_model_layers", 0))
+        whole = (i for i, chain in enumerate(self.layers) if np.array_equal(chain, np.arange(n_layers)))
+        return next(whole, None)
+
+    @property
+    def choices(self) -> list[list[str]]:
+        """The texts of each sample's choices; empty lists in a file of version 1.0, which has none."""
+        if "texts/choice_offsets" not in self._file:
+            return [[] for _ in range(self.n_samples)]
+        texts = _texts(self._read("texts/choice_values"), self._read("texts/choice_offsets"))
+        ends = np.cumsum(self._read("samples/n_candidates").astype(np.int64))
+        if len(ends) != self.n_samples or (self.n_samples and ends[-1] != len(texts)):
+            raise RunError(f"{self.path}: texts/choice_offsets do not fit samples/n_candidates")
+        return [texts[a:b] for a, b in pairwise([0, *ends.tolist()])]
 
     @property
     def chains(self) -> pd.DataFrame:
@@ -99,7 +128,8 @@ class Cross(OpenFile):
 
         Of equals the one of better ranking; ends when none adds a sample.
         """
-        columns, chosen, total = self._columns(), [], 0
+        columns, total = self._columns(), 0
+        chosen: list[tuple[int, int]] = []
         rank = np.empty(self.n_chains, dtype=np.int64)
         rank[self.ranking()] = np.arange(self.n_chains)
         left = np.full(columns.shape[1], 255, dtype=np.uint8)

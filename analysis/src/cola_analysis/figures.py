@@ -1,5 +1,6 @@
 """The figures: each takes the data frame that the function of the same name in tables.py, depth.py,
-layers.py, menu.py or robustness.py returns, and gives a matplotlib figure; draw.save writes it as SVG.
+layers.py, menu.py, robustness.py or other_samples.py returns, and gives a matplotlib figure; draw.save writes
+it as SVG.
 
 Panels are models and benchmarks, colours search spaces, dashed lines and hollow marks the controls, bands
 and bars 95 % intervals. Nothing is computed here that is not in the frame.
@@ -206,11 +207,12 @@ def edit_map(frame: pd.DataFrame) -> Figure:
 
 def coverage(frame: pd.DataFrame) -> Figure:
     """Share solved by a menu of K chains."""
-    figure, found = panels(frame, SETTING, "Menu coverage: samples solved by one of K chains")
+    title = "Menu coverage: samples solved by one of K chains, chosen on the same or on other samples"
+    figure, found = panels(frame, [*SETTING, "space"], title)
     for _, rows, axes in found:
         for how, colour in (("same samples", ORANGE), ("other samples", BLUE)):
             chosen = rows[rows["how"] == how]
-            curve(axes, chosen["k"], chosen, "share", colour, f"measured on the {how}")
+            curve(axes, chosen["k"], chosen, "share", colour, f"chosen on {how}")
         axes.axhline(100 * rows["base_share"].iloc[0], color=GREY, linewidth=0.8, label="base chain")
         axes.set_xlabel("chains of the menu, K")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -230,6 +232,20 @@ def robustness(frame: pd.DataFrame) -> Figure:
             points(axes, np.arange(len(chosen)) + shift, chosen, "share", colour, marker, what)
         groups = list(dict.fromkeys(rows["group"]))
         axes.set_xticks(range(len(groups)), groups)
+        _percent(axes)
+    return _done(figure, found)
+
+
+def other_samples(frame: pd.DataFrame) -> Figure:
+    """Found chains on the samples that they were not found for, beside the base chain on the same samples."""
+    title = "Found chains on the samples that they were not found for"
+    figure, found = panels(frame, [*SETTING, "space", "chains"], title)
+    for _, rows, axes in found:
+        at = np.arange(len(rows))
+        points(axes, at - 0.1, rows, "share", BLUE, "o", "found chains")
+        axes.plot(at - 0.1, 100 * numbers(rows, "base_share"), "x", color="black", label="base chain")
+        axes.set_xticks(at, [name.replace(" at", "\nat") for name in rows["measured"]])
+        axes.set_xlim(-0.5, len(rows) - 0.3)
         _percent(axes)
     return _done(figure, found)
 
@@ -291,5 +307,6 @@ FIGURES: dict[str, Callable[[pd.DataFrame], Figure]] = {
     "pareto": pareto,
     "compute_saved": compute_saved,
     "robustness": robustness,
+    "other_samples": other_samples,
 }
 """By the name of the data frame that each draws."""

@@ -21,12 +21,14 @@ Row = dict[str, Any]
 
 VALUES = ("share", "mean", "saved")
 LABELS = ("model", "task", "preset", "space")
-DIFFERENCE = ("difference", "difference_low", "difference_high")
+APART = ("difference", "over_base")
+"""Differences of shares, with their intervals in NAME_low and NAME_high."""
 TITLES = {
     "k": "K",
     "n_right": "samples right",
     "n_tried": "samples tried",
     "base_share": "base share",
+    "over_base": "run minus base, points",
     "difference": "run minus control, points",
     "fair_difference": "same samples: run minus control, points",
 }
@@ -88,16 +90,14 @@ def table_view(frame: pd.DataFrame) -> TableView:
 
 def _heads(name: str, value: str | None) -> bool:
     """Whether a column stands for a group of columns, of which it is the first to be read."""
-    return name in ("difference", "fair_difference") or (
-        value is not None and name in (value, f"control_{value}")
-    )
+    return name in (*APART, "fair_difference") or (value is not None and name in (value, f"control_{value}"))
 
 
 def _is_part(name: str, value: str | None) -> bool:
     """Whether a column is shown in another's cell."""
     if _heads(name, value):
         return False
-    if name in DIFFERENCE or name.startswith("fair_"):
+    if name in [f"{which}{end}" for which in APART for end in ("_low", "_high")] or name.startswith("fair_"):
         return True
     parts = ("hits", "n", "low", "high")
     return value is not None and name in (*parts, *(f"control_{part}" for part in parts))
@@ -112,7 +112,7 @@ def _title(name: str, value: str | None) -> str:
 def _cell(row: Row, name: str, value: str | None) -> Cell:
     if value and name in (value, f"control_{value}"):
         return _valued(row, value, name.removesuffix(value))
-    if name in ("difference", "fair_difference"):
+    if name in (*APART, "fair_difference"):
         return _apart(row, name)
     return Cell(_plain(row[name]))
 

@@ -19,6 +19,8 @@ import pandas as pd
 
 from cola_analysis.error import RunError
 
+APART = {"difference": "run - control", "over_base": "run - base"}
+"""Differences of shares, with their intervals in NAME_low and NAME_high, and what heads them."""
 HIDDEN_IN_TEXT = 60
 """Rows of a table beyond which findings.md names the file instead of printing it."""
 
@@ -40,6 +42,7 @@ TITLES = {
     "coverage": "Menu coverage",
     "candidates": "Chains that were right for most samples",
     "robustness": "Found chains on questions asked differently",
+    "other_samples": "Found chains on other samples",
 }
 """By the names of frames and files."""
 
@@ -94,15 +97,15 @@ def _compact(frame: pd.DataFrame) -> pd.DataFrame:
     value = next((name for name in ("share", "mean", "saved") if name in frame), None)
     prefixes = ("", "control_") if value else ()
     parts = {f"{p}{c}" for p in prefixes for c in (value, "hits", "n", "low", "high")}
-    parts |= {"difference", "difference_low", "difference_high"}
+    parts |= {f"{name}{end}" for name in APART for end in ("", "_low", "_high")}
     for name in frame.columns:
         if name in parts:
             if name in (value, f"control_{value}"):
                 prefix = "control_" if name != value else ""
                 title = "control" if prefix else str(value)
                 result[title] = [_cell(row, str(value), prefix) for row in frame.to_dict("records")]
-            elif name == "difference":
-                result["run - control"] = [_apart(row, "difference") for row in frame.to_dict("records")]
+            elif name in APART:
+                result[APART[str(name)]] = [_apart(row, str(name)) for row in frame.to_dict("records")]
         elif name.startswith("fair_"):
             if name == "fair_difference":
                 result["same samples"] = [_fair(row) for row in frame.to_dict("records")]
@@ -120,7 +123,8 @@ def _cell(row: dict[str, Any], value: str, prefix: str) -> str:
         ends = "" if pd.isna(low) else f" [{low:.2f}, {high:.2f}]"
         return f"{v:.2f}{ends}, n = {int(n)}"
     ends = "" if pd.isna(low) else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    counts = f"{int(row[f'{prefix}hits'])}/{int(n)}" if value == "share" else f"n = {int(n)}"
+    hits: Any = row.get(f"{prefix}hits")
+    counts = f"n = {int(n)}" if pd.isna(hits) else f"{int(hits)}/{int(n)}"
     return f"{100 * v:.1f} %{ends} {counts}"
 
 
