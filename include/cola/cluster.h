@@ -81,6 +81,7 @@ struct cola_master_options {
     bool resume;
     const char *memo_path; /* NULL: none */
     struct cola_search_options search;
+    uint32_t longest_chain; /* layers, where a list of chains says it; 0: the workers ask the search */
     enum cola_metric metric;
     bool control;                   /* look for a wrong answer instead of gold */
     const struct cola_field *field; /* [n_fields]: what the caller knows of this run. The master adds

@@ -14,6 +14,7 @@
 
 struct cola_cross_options {
     const struct cola_tasks *tasks;
+    enum cola_evaluator_kind evaluator;  /* the workers'; not RECORDED, which lacks chains */
     const struct cola_chain_set *chains; /* sealed, n >= 1 */
     const char *path;                    /* of x.h5 */
     bool resume, details, quiet;

@@ -8,12 +8,13 @@
 #include "cola/task.h"
 
 /* The sample of rows first .. first+n-1 whose evaluation takes most memory; n_layers stays 0: whoever has the
- * model knows it. n 0: *out is zero. */
+ * list of chains, or the model, knows it. n 0: *out is zero. */
 void cola_demand_find(const struct cola_tasks *tasks, uint32_t first, uint32_t n,
                       struct cola_engine_demand *out);
 
-/* Sets most->n_layers to the longest chain that a search may ask for. search->policy NULL or most->n_rows 0:
- * nothing is known, *most becomes zero. */
+/* Sets most->n_layers, where it is 0, to the longest chain that a search may ask for; where it is given, to
+ * no more than a chain of this model can have. search->policy NULL or most->n_rows 0: nothing is known, *most
+ * becomes zero. */
 enum cola_status cola_demand_layers(const struct cola_search_options *search, uint32_t n_model_layers,
                                     struct cola_engine_demand *most);
 

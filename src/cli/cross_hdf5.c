@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/cross_chains.h"
 #include "cli/engine_options.h"
+#include "cli/evaluator_options.h"
 #include "cli/launcher.h"
 #include "cli/sides_hdf5.h"
 #include "cola/clock.h"
@@ -43,6 +44,9 @@ static const struct cola_option table[] = {
     {"time-limit", COLA_OPTION_REAL, "SECONDS", NULL, 0, 1e9, NULL,
      "from then on no new work: finish what runs, save, exit 75"},
     {"quiet", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "no progress, no summary"},
+    COLA_EVALUATOR_OPTION_TABLE,
+    {"seed", COLA_OPTION_UINT, "N", "0", 0, 1e18, NULL,
+     "synthetic: seed of the landscape, a search's --seed"},
 };
 
 static const struct cola_command command = {
@@ -83,11 +87,23 @@ static enum cola_status need(const struct cola_options *o, const char *name, con
     return COLA_OK;
 }
 
+/* A recording has what one search asked for; a table asks for what none of them need have asked. */
+static enum cola_status read_evaluator(const struct cola_options *o, struct setup *s)
+{
+    COLA_TRY(cola_cli_evaluator(o, s->tasks_path, &s->worker.model_dir, &s->worker));
+    if (s->worker.evaluator == COLA_EVALUATE_RECORDED)
+        return cola_fail(COLA_ERR_USAGE, "--evaluator %s: cola cross takes engine or synthetic",
+                         s->worker.model_dir);
+    if (cola_options_given(o, "seed") && s->worker.evaluator == COLA_EVALUATE_ENGINE)
+        return cola_fail(COLA_ERR_USAGE, "--seed goes with --evaluator synthetic");
+    return COLA_OK;
+}
+
 static enum cola_status read_options(const struct cola_options *o, double began_s, struct setup *s)
 {
     *s = (struct setup){.options = o};
-    COLA_TRY(cola_cli_engine_options(o, &s->worker.engine));
     COLA_TRY(need(o, "tasks", &s->tasks_path));
+    COLA_TRY(read_evaluator(o, s));
     COLA_TRY(need(o, "out", &s->out_path));
     bool file = cola_options_given(o, "chains"), run = cola_options_given(o, "from");
     if (file == run) return cola_fail(COLA_ERR_USAGE, "--chains FILE or --from RUN.h5: give one of the two");
@@ -96,7 +112,6 @@ static enum cola_status read_options(const struct cola_options *o, double began_
         return cola_fail(COLA_ERR_USAGE, "--polar-invalid goes with --chains");
     s->chains_path = cola_options_string(o, "chains");
     s->run_path = cola_options_string(o, "from");
-    s->worker.model_dir = cola_options_string(o, "model");
     s->worker.engine.max_requests = (uint32_t)cola_options_uint(o, "in-flight");
     COLA_TRY(cola_cli_state_memory(o, &s->worker.engine));
     s->worker.own_weights = cola_options_flag(o, "no-share-weights");
@@ -172,6 +187,7 @@ static enum cola_status cross(struct cola_comm *comm, const struct setup *s, con
     describe(s, &fields);
     struct cola_cross_options options = {
         .tasks = tasks,
+        .evaluator = s->worker.evaluator,
         .chains = chains,
         .path = s->out_path,
         .resume = cola_options_flag(s->options, "resume"),

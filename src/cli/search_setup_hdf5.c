@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/engine_options.h"
+#include "cli/evaluator_options.h"
 #include "cli/search_setup.h"
 #include "cola/clock.h"
 
@@ -54,17 +55,7 @@ static const struct cola_option table[] = {
     {"events-interval", COLA_OPTION_REAL, "S", "60", 0.01, 1e6, NULL,
      "--events: seconds between lines of progress"},
     {"quiet", COLA_OPTION_FLAG, NULL, NULL, 0, 0, NULL, "no progress, no summary"},
-    {"evaluator", COLA_OPTION_TEXT, "WHO", "engine", 0, 0, NULL,
-     "engine; or without --model, to test and measure the rest (docs/search.md): synthetic, a computed "
-     "landscape; recorded=FILE, what a run.h5 or a journal has"},
-    {"latency-ms", COLA_OPTION_REAL, "MEAN", "0", 0, 1e7, NULL,
-     "synthetic, recorded: mean time of an evaluation; up to --in-flight (32) run at once"},
-    {"latency-spread", COLA_OPTION_REAL, "S", "0", 0, 10, NULL,
-     "its standard deviation (log-normal) as a multiple of the mean"},
-    {"synthetic-optima", COLA_OPTION_REAL, "P", "0.3", 0, 1, NULL,
-     "share of the samples for which a chain 1 to 3 edits from the base is right by design"},
-    {"synthetic-layers", COLA_OPTION_UINT, "N", "32", 1, COLA_LAYERS_MAX, NULL,
-     "layers of the model that is not there"},
+    COLA_EVALUATOR_OPTION_TABLE,
 };
 
 const struct cola_command cola_search_command = {
@@ -200,67 +191,12 @@ enum cola_status cola_search_work(const struct cola_options *o, struct search_se
     return COLA_OK;
 }
 
-static enum cola_status refuse_given(const struct cola_options *o, const char *const *name, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (cola_options_given(o, name[i]))
-            return cola_fail(COLA_ERR_USAGE, "--%s says nothing to --evaluator %s: leave it out", name[i],
-                             cola_options_string(o, "evaluator"));
-    return COLA_OK;
-}
-
-/* What goes only with one kind of evaluator. */
-static enum cola_status refuse_unused(const struct cola_options *o, bool engine, bool recorded)
-{
-    static const char *const of_engine[] = {"model",  "backend",       "isa",
-                                            "dtype",  "bf16-products", "threads",
-                                            "memory", "state-memory",  "no-share-weights"};
-    static const char *const of_synthetic[] = {"synthetic-optima", "synthetic-layers"};
-    static const char *const of_others[] = {"latency-ms", "latency-spread"};
-    if (!engine) COLA_TRY(refuse_given(o, of_engine, sizeof of_engine / sizeof *of_engine));
-    if (engine) COLA_TRY(refuse_given(o, of_others, sizeof of_others / sizeof *of_others));
-    if (!engine && !recorded) return COLA_OK;
-    return refuse_given(o, of_synthetic, sizeof of_synthetic / sizeof *of_synthetic);
-}
-
-/* What changes another option that is not there. */
-static enum cola_status refuse_alone(const struct cola_options *o)
-{
-    static const char *const pair[][2] = {{"latency-spread", "latency-ms"}, {"events-interval", "events"}};
-    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++)
-        if (cola_options_given(o, pair[i][0]) && !cola_options_given(o, pair[i][1]))
-            return cola_fail(COLA_ERR_USAGE, "--%s says nothing without --%s: leave it out", pair[i][0],
-                             pair[i][1]);
-    return COLA_OK;
-}
-
-/* --evaluator; fills model_dir, and of the worker what read_work does not. */
-static enum cola_status read_evaluator(const struct cola_options *o, struct search_setup *s)
-{
-    const char *who = cola_options_string(o, "evaluator"), *recorded = "recorded=";
-    struct cola_worker_options *w = &s->worker;
-    bool engine = strcmp(who, "engine") == 0, file = strncmp(who, recorded, strlen(recorded)) == 0;
-    s->model_dir = engine ? cola_options_string(o, "model") : who; /* for the record */
-    if (!engine && strcmp(who, "synthetic") != 0 && !(file && who[strlen(recorded)]))
-        return cola_fail(COLA_ERR_USAGE, "--evaluator %s: not engine, synthetic or recorded=FILE", who);
-    COLA_TRY(refuse_unused(o, engine, file));
-    if (engine) return cola_cli_engine_options(o, &w->engine);
-    w->evaluator = file ? COLA_EVALUATE_RECORDED : COLA_EVALUATE_SYNTHETIC;
-    w->recorded_path = file ? who + strlen(recorded) : NULL;
-    w->tasks_path = cola_options_argument(o, 0);
-    w->synthetic = (struct cola_synthetic){.seed = cola_options_uint(o, "seed"),
-                                           .n_layers = (uint32_t)cola_options_uint(o, "synthetic-layers"),
-                                           .optima = cola_options_real(o, "synthetic-optima"),
-                                           .latency_s = cola_options_real(o, "latency-ms") / 1000,
-                                           .spread = cola_options_real(o, "latency-spread")};
-    return COLA_OK;
-}
-
 enum cola_status cola_search_setup(const struct cola_options *o, double began_s, struct search_setup *out)
 {
     struct search_setup s = {0};
-    COLA_TRY(read_evaluator(o, &s));
-    COLA_TRY(refuse_alone(o));
+    COLA_TRY(cola_cli_evaluator(o, cola_options_argument(o, 0), &s.model_dir, &s.worker));
+    if (cola_options_given(o, "events-interval") && !cola_options_given(o, "events"))
+        return cola_fail(COLA_ERR_USAGE, "--events-interval says nothing without --events: leave it out");
     COLA_TRY(read_work(o, &s));
     COLA_TRY(need(o, "out", &s.run_path));
     s.memo_path = cola_options_given(o, "memo") ? cola_options_string(o, "memo") : NULL;

@@ -214,6 +214,17 @@ static enum cola_status prepare(struct cross *x)
     return COLA_OK;
 }
 
+/* Told to the workers before they load, so that too little memory is refused at the start. */
+static uint32_t longest(const struct cola_chain_set *chains)
+{
+    uint32_t n_most = 0;
+    for (uint32_t i = 0; i < chains->n; i++) {
+        uint32_t n = cola_chain_set_get(chains, i).n_layers;
+        if (n > n_most) n_most = n;
+    }
+    return n_most;
+}
+
 static void fini(struct cross *x)
 {
     cola_cross_record_close(x->record);
@@ -232,7 +243,9 @@ static void fini(struct cross *x)
 enum cola_status cola_cross_run(struct cola_comm *comm, const struct cola_cross_options *options)
 {
     const struct cola_master_options as_search = {.tasks = options->tasks,
+                                                  .evaluator = options->evaluator,
                                                   .n_samples = cola_tasks_info(options->tasks)->n_samples,
+                                                  .longest_chain = longest(options->chains),
                                                   .stop_at_s = options->stop_at_s,
                                                   .stop = options->stop,
                                                   .quiet = options->quiet};

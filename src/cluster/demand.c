@@ -17,6 +17,10 @@ void cola_demand_find(const struct cola_tasks *tasks, uint32_t first, uint32_t n
 enum cola_status cola_demand_layers(const struct cola_search_options *search, uint32_t n_model_layers,
                                     struct cola_engine_demand *most)
 {
+    if (most->n_layers && most->n_rows) {
+        if (most->n_layers > COLA_CHAIN_MAX(n_model_layers)) most->n_layers = COLA_CHAIN_MAX(n_model_layers);
+        return COLA_OK;
+    }
     if (search->policy && most->n_rows)
         return cola_search_most_layers(search, n_model_layers, &most->n_layers);
     *most = (struct cola_engine_demand){0};

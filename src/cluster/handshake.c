@@ -208,6 +208,7 @@ enum cola_status cola_handshake(struct cola_master *m)
     start.start.n_samples = cola_tasks_info(m->options->tasks)->n_samples;
     draw_key(&start.start.sharing_key);
     cola_demand_find(m->options->tasks, m->options->first_sample, m->options->n_samples, &start.start.most);
+    start.start.most.n_layers = m->options->longest_chain;
     cola_report_line(m, "%s %u worker%s", has_model(m) ? "loading the model on" : "no model: starting",
                      m->n_workers, m->n_workers == 1 ? "" : "s");
     for (uint32_t i = 1; i <= m->n_workers; i++) COLA_TRY(cola_dispatch_message(m, i, &start));

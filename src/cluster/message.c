@@ -165,6 +165,7 @@ static void code_start(struct coder *c, struct cola_start *m)
     code_u32(c, &m->n_samples);
     code_uint(c, &m->sharing_key, 8);
     code_u32(c, &m->most.sample);
+    code_u32(c, &m->most.n_layers);
     code_u32(c, &m->most.n_rows);
     code_u32(c, &m->most.n_answer_tokens);
 }

@@ -22,7 +22,7 @@
 #include "cola/status.h"
 #include "cola/task.h"
 
-enum { COLA_PROTOCOL_VERSION = 5 };
+enum { COLA_PROTOCOL_VERSION = 6 };
 
 enum cola_message_kind {
     COLA_MESSAGE_START = 1,    /* master -> worker, first: load the model */
@@ -38,7 +38,7 @@ enum cola_message_kind {
 struct cola_start {
     uint32_t n_samples;   /* rows of tasks.h5: sample indices are below */
     uint64_t sharing_key; /* of this run: workers of one node share their weights by it; 0: they do not */
-    struct cola_engine_demand most; /* of one request; n_layers 0: the worker knows its model */
+    struct cola_engine_demand most; /* of one request; n_layers 0: the worker knows search and model */
 };
 
 struct cola_hello {

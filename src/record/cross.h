@@ -16,7 +16,7 @@
 #include "task/h5.h"
 
 #define COLA_CROSS_FILETYPE "cola-cross"
-enum { COLA_CROSS_MAJOR = 1, COLA_CROSS_MINOR = 0 };
+enum { COLA_CROSS_MAJOR = 1, COLA_CROSS_MINOR = 1 };
 
 enum cola_cross_column {
     COLA_CROSS_INDEX,
@@ -24,6 +24,8 @@ enum cola_cross_column {
     COLA_CROSS_ID_OFFSETS,
     COLA_CROSS_GOLD,
     COLA_CROSS_N_CANDIDATES,
+    COLA_CROSS_CHOICE_VALUES,
+    COLA_CROSS_CHOICE_OFFSETS,
     COLA_CROSS_LAYER_VALUES,
     COLA_CROSS_LAYER_OFFSETS,
     COLA_CROSS_OUTCOME,
@@ -32,7 +34,7 @@ enum cola_cross_column {
     COLA_CROSS_SCORES,
     COLA_CROSS_TOKENS
 };
-#define COLA_N_CROSS_COLUMNS 12
+#define COLA_N_CROSS_COLUMNS 14
 
 enum cola_cross_dimension {
     COLA_CROSS_OF_NOTHING,   /* behind the last */
@@ -41,11 +43,13 @@ enum cola_cross_dimension {
     COLA_CROSS_OF_CHAINS,    /* c */
     COLA_CROSS_OF_CHAINS_1,  /* c + 1 */
     COLA_CROSS_OF_ID_BYTES,
+    COLA_CROSS_OF_CHOICE_BYTES,
+    COLA_CROSS_OF_CHOICES_1, /* all samples' candidates + 1; 0: a file of version 1.0, without their texts */
     COLA_CROSS_OF_LAYERS,
     COLA_CROSS_OF_CANDIDATES,
     COLA_CROSS_OF_TOKENS
 };
-#define COLA_N_CROSS_DIMENSIONS 9
+#define COLA_N_CROSS_DIMENSIONS 11
 
 struct cola_cross_schema {
     const char *name; /* "group/name" */
@@ -56,7 +60,8 @@ struct cola_cross_schema {
 
 extern const struct cola_cross_schema cola_cross_schema[COLA_N_CROSS_COLUMNS];
 
-/* Sizes of a file. `size` by dimension; a column with details is there where its last size is not 0. */
+/* Sizes of a file. `size` by dimension; a column with details is there where its last size is not 0, texts
+ * where they have offsets. */
 struct cola_cross_shape {
     uint64_t size[COLA_N_CROSS_DIMENSIONS];
 };

@@ -138,6 +138,28 @@ static enum cola_status read_samples(struct cola_cross *c)
     return COLA_OK;
 }
 
+/* As many texts as candidates; none in a file of version 1.0. */
+static enum cola_status read_choices(struct cola_cross *c)
+{
+    uint64_t *size = c->shape.size, n_all = 1, n_candidates = 0;
+    void *candidates = NULL;
+    hid_t dataset;
+    if (H5Lexists(c->file.id, "texts", H5P_DEFAULT) <= 0) return COLA_OK;
+    for (int i = COLA_CROSS_CHOICE_VALUES; i <= COLA_CROSS_CHOICE_OFFSETS; i++) {
+        const struct cola_cross_schema *schema = &cola_cross_schema[i];
+        COLA_TRY(
+            cola_h5_column_open(&c->file, schema->name, schema->type, &dataset, &size[schema->dimension[0]]));
+        H5Dclose(dataset);
+    }
+    COLA_TRY(read_column(c, COLA_CROSS_N_CANDIDATES, &candidates, &n_candidates));
+    for (uint64_t i = 0; i < n_candidates; i++) n_all += ((const uint32_t *)candidates)[i];
+    free(candidates);
+    if (size[COLA_CROSS_OF_CHOICES_1] == n_all) return COLA_OK;
+    return cola_fail(COLA_ERR_INPUT,
+                     "%s: texts/choice_offsets has %llu entries, the samples' candidates ask for %llu",
+                     c->path, (unsigned long long)size[COLA_CROSS_OF_CHOICES_1], (unsigned long long)n_all);
+}
+
 /* A table: [n, c] or [n, c, any], all of it stored in this file. */
 static enum cola_status check_table(struct cola_cross *c, int column, hid_t dataset)
 {
@@ -188,6 +210,7 @@ static enum cola_status load(struct cola_cross *c, const char *path)
     COLA_TRY(cola_h5_open(c->path, &c->file));
     COLA_TRY(read_attributes(c));
     COLA_TRY(read_samples(c));
+    COLA_TRY(read_choices(c));
     COLA_TRY(read_chains(c));
     for (int i = COLA_CROSS_OUTCOME; i < COLA_N_CROSS_COLUMNS; i++) COLA_TRY(open_table(c, i));
     return COLA_OK;
@@ -321,7 +344,8 @@ enum cola_status cola_cross_digest(const struct cola_cross *c, char text[COLA_HA
     COLA_TRY(cola_hash_create(&hash));
     enum cola_status status = cola_columns_hash_fields(hash, &c->fields);
     for (int i = 0; status == COLA_OK && i < COLA_N_CROSS_COLUMNS; i++)
-        if (i < COLA_CROSS_OUTCOME || c->dataset[i] >= 0)
+        if (i < COLA_CROSS_OUTCOME ? cola_cross_has(&c->shape, (enum cola_cross_column)i)
+                                   : c->dataset[i] >= 0)
             status = hash_column(c, (enum cola_cross_column)i, hash);
     if (status == COLA_OK) cola_hash_text(hash, computed);
     cola_hash_destroy(hash);

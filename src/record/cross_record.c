@@ -262,8 +262,12 @@ static void set_shape(struct cola_cross_record *r, bool details)
     for (uint32_t i = 0; i < info->n_samples; i++) {
         uint32_t n = cola_tasks_sample(r->tasks, i)->n_candidates;
         size[COLA_CROSS_OF_ID_BYTES] += cola_tasks_id(r->tasks, i).n_bytes;
+        for (uint32_t c = 0; c < n; c++)
+            size[COLA_CROSS_OF_CHOICE_BYTES] += cola_tasks_choice(r->tasks, i, c).n_bytes;
+        size[COLA_CROSS_OF_CHOICES_1] += n;
         if (n > n_most) n_most = n;
     }
+    size[COLA_CROSS_OF_CHOICES_1]++;
     if (details && !generate) size[COLA_CROSS_OF_CANDIDATES] = n_most;
     if (details && generate) size[COLA_CROSS_OF_TOKENS] = info->max_new_tokens;
 }

@@ -20,6 +20,16 @@ const struct cola_cross_schema cola_cross_schema[COLA_N_CROSS_COLUMNS] = {
                          "[n]",
                          "right candidate, from 0; without choices the sample's index; -1: unknown"},
     [COLA_CROSS_N_CANDIDATES] = {"samples/n_candidates", COLA_H5_U32, {N}, "[n]", "candidates of the sample"},
+    [COLA_CROSS_CHOICE_VALUES] = {"texts/choice_values",
+                                  COLA_H5_U8,
+                                  {COLA_CROSS_OF_CHOICE_BYTES},
+                                  "[bytes]",
+                                  "since 1.1: the texts of all samples' candidates, one after the other"},
+    [COLA_CROSS_CHOICE_OFFSETS] = {"texts/choice_offsets",
+                                   COLA_H5_U64,
+                                   {COLA_CROSS_OF_CHOICES_1},
+                                   "[candidates+1]",
+                                   "since 1.1: of choice_values; a sample has n_candidates of them"},
     [COLA_CROSS_LAYER_VALUES] = {"chains/layer_values",
                                  COLA_H5_U16,
                                  {COLA_CROSS_OF_LAYERS},
@@ -66,6 +76,8 @@ unsigned cola_cross_rank(enum cola_cross_column column)
 bool cola_cross_has(const struct cola_cross_shape *shape, enum cola_cross_column column)
 {
     enum cola_cross_dimension last = cola_cross_schema[column].dimension[2];
+    if (column == COLA_CROSS_CHOICE_VALUES || column == COLA_CROSS_CHOICE_OFFSETS)
+        return shape->size[COLA_CROSS_OF_CHOICES_1] > 0;
     return !last || shape->size[last] > 0;
 }
 

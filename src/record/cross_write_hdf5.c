@@ -67,6 +67,20 @@ static enum cola_status write_samples(const struct cola_cross_writer *w, const s
     return write_at(w, &end, 8, COLA_CROSS_ID_OFFSETS, 8 * w->shape.size[COLA_CROSS_OF_SAMPLES]);
 }
 
+static enum cola_status write_choices(const struct cola_cross_writer *w, const struct cola_tasks *tasks)
+{
+    uint64_t end = 0, n = 0;
+    for (uint32_t i = 0; i < w->shape.size[COLA_CROSS_OF_SAMPLES]; i++) {
+        for (uint32_t c = 0; c < cola_tasks_sample(tasks, i)->n_candidates; c++) {
+            struct cola_text text = cola_tasks_choice(tasks, i, c);
+            COLA_TRY(write_at(w, &end, 8, COLA_CROSS_CHOICE_OFFSETS, 8 * n++));
+            COLA_TRY(write_at(w, text.bytes, text.n_bytes, COLA_CROSS_CHOICE_VALUES, end));
+            end += text.n_bytes;
+        }
+    }
+    return write_at(w, &end, 8, COLA_CROSS_CHOICE_OFFSETS, 8 * n);
+}
+
 static enum cola_status write_chains(const struct cola_cross_writer *w, const struct cola_chain_set *chains)
 {
     COLA_TRY(
@@ -88,6 +102,7 @@ enum cola_status cola_cross_writer_create(const struct cola_cross_record *record
     COLA_TRY_DONE(create_columns(w));
     COLA_TRY_DONE(cola_new_file_reserve(&w->file));
     COLA_TRY_DONE(write_samples(w, record->tasks));
+    COLA_TRY_DONE(write_choices(w, record->tasks));
     COLA_TRY_DONE(write_chains(w, record->chains));
     *out = w;
     w = NULL;

@@ -13,7 +13,7 @@ import pytest
 from cola_analysis.chain_text import print_chain
 from cola_analysis.cross import Cross
 from cola_analysis.read import Run
-from conftest import DATA, File
+from conftest import DATA, ROOT, File
 
 N_ROWS = 2
 
@@ -100,6 +100,7 @@ def check_search(found: Path, x: Path) -> None:
                 assert right[i, c] == rewards[row] and prediction[i, c] == predictions[row]
                 visited += 1
         assert visited == run.n_chains < right.size
+        assert table.choices == list(run.samples["choices"]) and len(table.choices[0]) > 0
         assert table.complete and table.n_right.tolist() == right.sum(axis=0).tolist()
 
 
@@ -129,6 +130,16 @@ def test_a_table_says_what_search_and_eval_say(
     check_search(found, x)
     check_eval(program, model, file, x)
     check_show(program, x)
+
+
+def test_a_table_of_version_1_0_is_read(program: Path, tmp_path: Path) -> None:
+    """Written before tables had the texts of the choices."""
+    old = ROOT / "tests" / "data" / "runs" / "cross-1.0.h5"
+    assert cola(program, "show", old, "--digest").strip() == "xxh3:cbab8c0bb3abf2bce38e7a2264c65e86"
+    with Cross.open(old) as table:
+        assert table.complete and table.choices == [[], [], []] and table.base is not None
+        assert sorted(table.chains["text"]) == ["(0-1)x2,2-5", "0-2,4-5", "0-5"]
+    assert json.loads(cola(program, "show", old, "--json"))["by_right"]
 
 
 def test_top_ranks_by_right_samples_then_layers_then_order(

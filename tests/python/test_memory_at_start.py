@@ -64,6 +64,17 @@ def search(
     return run(*launcher, *words)
 
 
+def cross(
+    program: Path, tasks: Path, memory: int, chains: str, launcher: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    for path in tasks.parent.glob("x.h5*"):
+        path.unlink()
+    listed = tasks.with_name("chains")
+    listed.write_text(chains)
+    words = (program, "cross", "--tasks", tasks, "--model", TINY, "--chains", listed, "--memory", str(memory))
+    return run(*launcher, *words, "--out", tasks.with_name("x.h5"), "--threads", "1", "--quiet")
+
+
 def missing(text: str) -> int:
     found = re.search(r"--memory must be (\d+) MiB larger", text)
     assert found, text
@@ -99,6 +110,32 @@ def test_each_worker_checks_its_own_memory(program: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.glob("run-*"))
     done = search(program, tasks, 67 + missing(refused.stderr), launcher=launcher)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("rule", ["generate", "loglik"])
+@pytest.mark.parametrize("ranks", [0, 3])
+def test_cross_checks_the_longest_chain_of_its_list(
+    program: Path, tmp_path: Path, rule: str, ranks: int
+) -> None:
+    """Of a search the options say how long a chain may be, of a table the list does."""
+    if ranks and not shutil.which("mpirun"):
+        pytest.skip("no mpirun")
+    launcher = ("mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)) if ranks else ()
+    tasks = make_tasks(tmp_path / "tasks.h5", rule)
+    n_layers = json.loads((TINY / "config.json").read_text())["num_hidden_layers"]
+    base = f"0-{n_layers - 1}"
+    lists = {"short": f"0\n{base}\n", "long": f"(0)x{4 * n_layers}\n{base}\n"}
+    least = {}
+    for name, chains in lists.items():
+        refused = cross(program, tasks, 67, chains, launcher)
+        assert refused.returncode == 1
+        assert f"sample {LONGEST}, the longest" in refused.stderr
+        assert f"a chain of {n_layers if name == 'short' else 4 * n_layers} layers" in refused.stderr
+        assert not list(tmp_path.glob("x.h5*"))
+        least[name] = 67 + missing(refused.stderr)
+        done = cross(program, tasks, least[name], chains, launcher)
+        assert done.returncode == 0, done.stderr
+    assert least["long"] > least["short"] if rule == "generate" else least["long"] == least["short"]
 
 
 @pytest.mark.parametrize("more", [(), ("--engine-only",)])

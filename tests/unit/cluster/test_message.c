@@ -26,7 +26,7 @@ static struct cola_message example(enum cola_message_kind kind)
     struct cola_message m = {.kind = kind};
     switch (kind) {
     case COLA_MESSAGE_START:
-        m.start = (struct cola_start){1234567, 0xfedcba9876543210ull, {77, 0, 4321, 64}};
+        m.start = (struct cola_start){1234567, 0xfedcba9876543210ull, {77, 45, 4321, 64}};
         break;
     case COLA_MESSAGE_HELLO:
         m.hello = (struct cola_hello){.program = "0.1.0 abc",
@@ -101,6 +101,7 @@ static void assert_same(const struct cola_message *a, const struct cola_message 
         assert_int_equal(a->start.n_samples, b->start.n_samples);
         assert_true(a->start.sharing_key == b->start.sharing_key);
         assert_int_equal(a->start.most.sample, b->start.most.sample);
+        assert_int_equal(a->start.most.n_layers, b->start.most.n_layers);
         assert_int_equal(a->start.most.n_rows, b->start.most.n_rows);
         assert_int_equal(a->start.most.n_answer_tokens, b->start.most.n_answer_tokens);
         break;
@@ -185,7 +186,7 @@ static void sample_travels_without_gold(void **state)
 static void request_bytes_are_little_endian_and_fixed(void **state)
 {
     (void)state;
-    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 5, 0, 4, 0, 22,  0,   0,   0,   /* header */
+    static const uint8_t expected[] = {'C', 'O', 'L', 'A', 6, 0, 4, 0, 22,  0,   0,   0,   /* header */
                                        8,   7,   6,   5,   4, 3, 2, 1, 0xd, 0xc, 0xb, 0xa, /* id, sample */
                                        3,   0,   0,   0,   0, 0, 2, 1, 1,   0};
     static const cola_layer chain[] = {0, 258, 1};
@@ -279,7 +280,7 @@ static void another_version_is_a_mismatch_with_both_numbers(void **state)
     bytes.bytes[4] = 9;
     assert_int_equal(unpack_exact(bytes.bytes, bytes.n_bytes, &room), COLA_ERR_MISMATCH);
     assert_non_null(strstr(cola_error_text(), "version 9"));
-    assert_non_null(strstr(cola_error_text(), "speaks 5"));
+    assert_non_null(strstr(cola_error_text(), "speaks 6"));
     cola_buffer_fini(&bytes);
     cola_buffer_fini(&room);
 }

@@ -162,6 +162,55 @@ static void the_table_says_what_was_evaluated(void **state)
     cola_cross_close(cross);
 }
 
+/* Read with HDF5's own API: the texts one after the other, as many as candidates. */
+static void the_table_has_the_texts_of_the_choices(void **state)
+{
+    (void)state;
+    uint64_t offset[16] = {0}, n = 0;
+    uint8_t bytes[256];
+    fresh();
+    session(1, UINT32_MAX, true);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t offsets = H5Dopen2(file, "texts/choice_offsets", H5P_DEFAULT);
+    hid_t values = H5Dopen2(file, "texts/choice_values", H5P_DEFAULT);
+    assert_true(H5Dread(offsets, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, offset) >= 0);
+    assert_true(H5Dread(values, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
+    for (uint32_t s = 0; s < SAMPLES; s++)
+        for (uint32_t c = 0; c < cola_tasks_sample(tasks, s)->n_candidates; c++, n++) {
+            struct cola_text text = cola_tasks_choice(tasks, s, c);
+            assert_true(text.n_bytes > 0);
+            assert_int_equal(offset[n + 1] - offset[n], text.n_bytes);
+            assert_memory_equal(bytes + offset[n], text.bytes, text.n_bytes);
+        }
+    H5Dclose(values);
+    H5Dclose(offsets);
+    H5Fclose(file);
+}
+
+/* Without the texts it is a table of version 1.0, but not this one. */
+static void a_table_without_texts_opens_and_one_with_too_few_does_not(void **state)
+{
+    (void)state;
+    struct cola_cross *cross;
+    char digest[COLA_HASH_TEXT];
+    uint64_t offset[2] = {0};
+    fresh();
+    session(1, UINT32_MAX, true);
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    tasks_file_put(file, "texts/choice_offsets", H5T_NATIVE_UINT64, offset, 2);
+    H5Fclose(file);
+    seal_file(path);
+    assert_int_equal(cola_cross_open(path, &cross), COLA_ERR_INPUT);
+    assert_non_null(strstr(cola_error_text(), "texts/choice_offsets has 2 entries"));
+    file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(file, "texts", H5P_DEFAULT) >= 0);
+    H5Fclose(file);
+    seal_file(path);
+    assert_int_equal(cola_cross_open(path, &cross), COLA_OK);
+    assert_int_equal(cola_cross_digest(cross, digest), COLA_ERR_INPUT);
+    cola_cross_close(cross);
+}
+
 static void a_table_that_is_not_complete_says_so(void **state)
 {
     (void)state;
@@ -317,6 +366,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_and_interruption_gives_the_same_table),
         cmocka_unit_test(the_table_says_what_was_evaluated),
+        cmocka_unit_test(the_table_has_the_texts_of_the_choices),
+        cmocka_unit_test(a_table_without_texts_opens_and_one_with_too_few_does_not),
         cmocka_unit_test(a_table_that_is_not_complete_says_so),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(a_whole_table_needs_no_journal),
