@@ -16,6 +16,8 @@ from cola_analysis.scan import scan_run
 HERE = Path(__file__).parent
 PEAK = """
 import sys
+from cola_analysis.blocks import blocks
+blocks.__defaults__ = (60_000,)  # chains of a block
 from cola_analysis.read import Run
 from cola_analysis.scan import scan_run
 with Run.open(sys.argv[1]) as run:
@@ -46,10 +48,10 @@ def test_the_synthetic_run_agrees_with_itself(tmp_path: Path, control: bool) -> 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     small, large = tmp_path / "small.h5", tmp_path / "large.h5"
-    write(small, n_samples=1500, n_chains=200, control=False)
-    write(large, n_samples=6000, n_chains=200, control=False)
+    write(small, n_samples=500, n_chains=200, control=False)
+    write(large, n_samples=2000, n_chains=200, control=False)
     n_small, mib_small = peak_mib(small)
     n_large, mib_large = peak_mib(large)
-    assert (n_small, n_large) == (300_000, 1_200_000)
-    # a block has 200,000 chains; read at once, the 900,000 chains more would take some 200 MiB
-    assert mib_large - mib_small < 100, (mib_small, mib_large)
+    assert (n_small, n_large) == (100_000, 400_000)
+    # a block has 60,000 chains; read at once, the 300,000 chains more would take some 70 MiB
+    assert mib_large - mib_small < 35, (mib_small, mib_large)

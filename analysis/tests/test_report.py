@@ -14,9 +14,10 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import BASE, SHORT, Chain, File, Sample, base
+from synthetic import BASE, SHORT, Chain, CrossFile, File, Sample, base
 
 from cola_analysis import draw, figures
+from cola_analysis.cli import main as cli_main
 from cola_analysis.error import RunError
 from cola_analysis.report import contents_of, main
 from cola_analysis.report_embed import clean, json_block
@@ -98,6 +99,23 @@ def test_samples_have_their_outcome_and_what_the_control_found(run: str, control
     assert data["outcome"] == [2, 3], "right and shorter, corrected"
     assert data["n_right"] == [2, 1] and data["first_right"] == [1, 2]
     assert data["control_right"] == [1, 0]
+
+
+def test_the_page_names_every_file_that_it_is_made_of(
+    run: str, control: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = CrossFile([BASE, SHORT], [[0, 0], [2, 0]], changed={"chains_fingerprint": "xxh3:77"})
+    path, out = str(table.write(tmp_path / "x.h5")), tmp_path / "report.html"
+    more = ["--cross", path, "--robustness", path]
+    assert main([run, "--control", control, *more, "-o", str(out)]) == 0
+    written = out.read_text()
+    assert f"asked differently: <bdi>{path}</bdi>" in written and "xxh3:77" in written
+    assert "Found chains on other samples" in written and "a menu of 2" in written
+    assert cli_main([run, "--control", control, *more, "--out", str(tmp_path / "out")]) == 0
+    assert (
+        written.count("chains_fingerprint")
+        and "| chains_fingerprint | xxh3:77 |" in (tmp_path / "out" / "findings.md").read_text()
+    )
 
 
 def test_trees_beyond_the_limit_are_left_out_whole(run: str) -> None:

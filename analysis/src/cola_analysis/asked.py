@@ -31,7 +31,7 @@ class AskedRun:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self.path, self.identity = run.path, run.identity
+        self.path, self.identity, self.provenance = run.path, run.identity, run.provenance
         self.ids: list[str] = list(run.samples["id"])
         self.gold: Array = run.column("samples/gold").astype(np.int64)
 
@@ -56,7 +56,7 @@ class AskedRun:
                 rows = np.flatnonzero(block.column("parent") == -1)
             else:
                 wanted = keys_of(block.layer_values, block.layer_bounds) == keys[sample]
-                rows = np.flatnonzero(wanted & (keys[sample] != 0))
+                rows = np.flatnonzero(wanted)
             found[sample[rows]] = block.column("prediction")[rows]
         return found
 
@@ -66,7 +66,7 @@ class AskedCross:
 
     def __init__(self, cross: Cross) -> None:
         self._cross = cross
-        self.path, self.identity = cross.path, cross.identity
+        self.path, self.identity, self.provenance = cross.path, cross.identity, cross.provenance
         self.ids: list[str] = cross.sample_ids
         self.gold: Array = cross.gold.astype(np.int64)
 

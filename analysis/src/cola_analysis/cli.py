@@ -79,7 +79,7 @@ def _report(options: argparse.Namespace) -> str:
     more = conclude_set(results, frames)
     if options.figure:
         _draw(options, told[0])
-    written = _write(options.out, told, frames, more) if options.out else []
+    written = _write(options, told, frames, more) if options.out else []
     if options.json:
         return _json(told, more, written)
     lines: list[str] = []
@@ -146,15 +146,18 @@ def _draw(options: argparse.Namespace, told: _Told) -> None:
         raise RunError(f"{options.figure}: cannot write the figure: {error}") from error
 
 
-def _write(out: str, told: list[_Told], frames: dict[str, pd.DataFrame], more: list[str]) -> list[Path]:
+def _write(
+    options: argparse.Namespace, told: list[_Told], frames: dict[str, pd.DataFrame], more: list[str]
+) -> list[Path]:
     text: list[str] = []
     for one in told:
         text += [f"## {one.result.label}", "```\n" + "\n".join(one.heading()) + "\n```"]
         text += [f"**Warning**: {warning}" for warning in one.warnings]
         text += ["```\n" + "\n".join(one.table()) + "\n```", *(f"- {p}" for p in one.paragraphs)]
     text += ["## From all files together", *(f"- {p}" for p in more)]
-    text += [provenance_table([one.result for one in told])]
-    return write(out, frames, text)
+    others = [*options.robustness, *options.cross]
+    text += [provenance_table([one.result for one in told], others)]
+    return write(options.out, frames, text)
 
 
 def _json(told: list[_Told], more: list[str], written: list[Path]) -> str:

@@ -16,7 +16,7 @@ from typing import TypeVar
 import pandas as pd
 
 from cola_analysis import depth, layers, menu, menu_cross, tables
-from cola_analysis.asked import is_cross
+from cola_analysis.asked import is_cross, open_asked
 from cola_analysis.cells import label_columns
 from cola_analysis.cross import Cross
 from cola_analysis.error import RunError
@@ -80,15 +80,21 @@ def _add(frames: dict[str, pd.DataFrame], name: str, parts: list[pd.DataFrame]) 
         frames[name] = pd.concat(found, ignore_index=True)
 
 
-def provenance_table(results: Sequence[Result]) -> str:
-    """Where the numbers come from: for each file what decides its labels and how it was made, as Markdown."""
+def provenance_table(results: Sequence[Result], others: Sequence[str] = ()) -> str:
+    """Where the numbers come from: for each file what decides its labels and how it was made, as Markdown.
+
+    others: files of --robustness and --cross; one that is a run already is told once.
+    """
     lines = ["## Provenance"]
-    for result in results:
-        for side in (result, result.control):
-            if side:
-                lines += [f"\n{side.path}\n", "| attribute | value |", "| --- | --- |"]
-                both = {**side.identity, **side.provenance}
-                lines += [f"| {key} | {_one_line(value)} |" for key, value in sorted(both.items())]
+    told = {side.path: side for result in results for side in (result, result.control) if side}
+    both = {path: {**side.identity, **side.provenance} for path, side in told.items()}
+    for path in others:
+        if path not in both:
+            with open_asked(path) as asked:
+                both[path] = {**asked.identity, **asked.provenance}
+    for path, attributes in both.items():
+        lines += [f"\n{path}\n", "| attribute | value |", "| --- | --- |"]
+        lines += [f"| {key} | {_one_line(value)} |" for key, value in sorted(attributes.items())]
     return "\n".join(lines)
 
 

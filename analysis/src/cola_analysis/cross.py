@@ -71,8 +71,16 @@ class Cross(OpenFile):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What decides the table: attributes of the role identity."""
-        keys = str(self.attributes.get("identity_keys", "")).split("\n")
+        """What decides the table."""
+        return self._of_role("identity")
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """How it was made, which decides nothing about it."""
+        return self._of_role("provenance")
+
+    def _of_role(self, role: str) -> dict[str, str]:
+        keys = str(self.attributes.get(f"{role}_keys", "")).split("\n")
         return {key: str(self.attributes[key]) for key in keys if key in self.attributes}
 
     @property

@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_folder(Path(options.out))
         results = load(options.run, options.control, options.force)
         frames = collect_frames(results, options.robustness, options.cross, options.config)
-        html = page(contents_of(results, frames, options.max_chains))
+        others = [(path, "asked differently") for path in options.robustness]
+        others += [(path, "table of chains") for path in options.cross]
+        html = page(contents_of(results, frames, options.max_chains, others))
         _write(Path(options.out), html)
     except RunError as error:
         print(f"cola-report: {error}", file=sys.stderr)
@@ -78,12 +80,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def contents_of(
-    results: list[Result], frames: dict[str, pd.DataFrame] | None = None, most_chains: int = MOST_CHAINS
+    results: list[Result],
+    frames: dict[str, pd.DataFrame] | None = None,
+    most_chains: int = MOST_CHAINS,
+    others: Sequence[tuple[str, str]] = (),
 ) -> Contents:
-    """All that the page shows of these runs; frames: those of collect_frames, made here by default."""
+    """All that the page shows of these runs; frames: those of collect_frames, made here by default.
+
+    others: paths and roles of the further files that the frames come from.
+    """
     if frames is None:
         frames = collect_frames(results)
-    files, attributes = sources(results)
+    files, attributes = sources(results, others)
     names = ", ".join(dict.fromkeys(f"{r.label.model} on {r.label.task}" for r in results))
     return Contents(
         title=clean(f"Search report: {names}"),

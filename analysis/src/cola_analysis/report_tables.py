@@ -134,7 +134,7 @@ def _apart(row: Row, name: str) -> Cell:
     number, low, high = parts
     if _missing(number):
         return Cell("-")
-    detail = f"[{100 * low:+z.1f}, {100 * high:+z.1f}]"
+    detail = "" if _missing(low) else f"[{100 * low:+z.1f}, {100 * high:+z.1f}]"
     if name == "fair_difference":
         hits, reached, n = (_count(row[f"fair_{key}"]) for key in ("hits", "control_hits", "n"))
         detail += f" {hits} against {reached} of {n}, p = {row['fair_mcnemar_p']:.2g}"

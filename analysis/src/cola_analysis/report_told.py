@@ -8,8 +8,10 @@ of HTML.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cola_analysis.asked import open_asked
 from cola_analysis.conclude import conclude, left_out
 from cola_analysis.findings import Findings, compare, find
 from cola_analysis.read import Run
@@ -100,15 +102,25 @@ def tell(result: Result) -> Told:
     )
 
 
-def sources(results: list[Result]) -> tuple[list[Source], list[Attribute]]:
-    """All files in the order of the page, and what decides their labels and how they were made."""
+def sources(
+    results: list[Result], others: Sequence[tuple[str, str]] = ()
+) -> tuple[list[Source], list[Attribute]]:
+    """All files in the order of the page, and what decides their labels and how they were made.
+
+    others: paths of further files and their roles; one that is a run already is told once.
+    """
     sides = [(result, "run") for result in results]
     sides += [(result.control, "control") for result in results if result.control]
-    seen = [_attributes(side) for side, _ in sides]
+    files = {side.path: (role, _attributes(side)) for side, role in sides}
+    for path, role in others:
+        if path not in files:
+            with open_asked(path) as asked:
+                files[path] = (role, {**asked.identity, **asked.provenance})
+    seen = [attributes for _, attributes in files.values()]
     names = {name for attributes in seen for name in attributes}
     ordered = [name for name in FIRST if name in names] + sorted(names.difference(FIRST))
     return (
-        [Source(clean(side.path), role) for side, role in sides],
+        [Source(clean(path), role) for path, (role, _) in files.items()],
         [Attribute(clean(name), [clean(its.get(name, "-")) for its in seen]) for name in ordered],
     )
 

@@ -132,6 +132,8 @@ def _apart(row: dict[str, Any], name: str) -> str:
     if pd.isna(row[name]):
         return "-"
     low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if pd.isna(low):
+        return f"{100 * row[name]:+.1f}"
     return f"{100 * row[name]:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]"
 
 
