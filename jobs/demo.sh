@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job in one command, from a fresh clone: set up, build, fetch a model, prepare questions, search the
-# chains of layers of every question over MPI, search once more for a wrong answer as control, print findings.
+# chains of layers of every question over MPI, search once more for a wrong answer as control, print findings,
+# make the report.
 set -eEuo pipefail # E: the trap below holds inside functions too
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,7 +18,7 @@ usage: jobs/demo.sh [--benchmark NAME] [--resume]
 
 Sets up this machine (Debian 12), builds build/release/cola, fetches SmolLM2-135M-Instruct into models/, prepares
 questions of a benchmark, runs mpirun -n $ranks cola search twice (for the right answer; then for a wrong one, as
-control) and prints findings. What is already there is not made again, except runs/demo (runs/demo-NAME for another
+control), prints findings and makes the report. What is already there is not made again, except runs/demo (runs/demo-NAME for another
 benchmark than arc_easy): it is removed and searched anew.
 
   --benchmark NAME   arc_easy | arc_challenge, by log-likelihood of the choices;
@@ -56,7 +57,7 @@ case $benchmark in
 esac
 if [[ $benchmark == arc_easy ]]; then out=runs/demo; else out=runs/demo-$benchmark; fi
 
-n_steps=7
+n_steps=8
 step_number=0
 step() {
     step_number=$((step_number + 1))
@@ -98,6 +99,7 @@ step "tasks: $rows questions of $benchmark, asked $how"
 mkdir -p "$out"
 if [[ $resume == no ]]; then
     rm -f "$out"/{run,control}.h5 "$out"/{run,control}.h5.journal "$out"/tasks.h5 "$out"/findings.* "$out"/report.html
+    rm -rf "$out"/findings
 fi
 if [[ ! -f $out/tasks.h5 ]]; then
     .venv/bin/python jobs/prepare.py --model "$model" --task "$benchmark" --rows "jobs/data/$benchmark.jsonl" \
@@ -115,7 +117,9 @@ mpi "$cola" search "$out/tasks.h5" "${search_options[@]}" --control wrong-answer
     --out "$out/control.h5"
 
 step "findings"
-.venv/bin/cola-findings "$out/run.h5" --control "$out/control.h5" --figure "$out/findings.png"
+.venv/bin/cola-findings "$out/run.h5" --control "$out/control.h5" --figure "$out/findings.png" --out "$out/findings"
+
+step "report"
 .venv/bin/cola-report "$out/run.h5" --control "$out/control.h5" --out "$out/report.html"
 
 sample=$(env PYTHONPATH=jobs .venv/bin/python -m cola_jobs.example_sample "$out/run.h5")
@@ -126,8 +130,11 @@ cat <<TEXT
 
 == done after $SECONDS s. What is where:
    $out/run.h5, control.h5   every chain tried, with its $stored (docs/format-run.md)
-   $out/report.html          the report: open it in a browser (docs/report.md)
-   $out/findings.png         the figure
+   $out/findings/            what may be concluded (findings.md), tables/, figures/ (docs/findings.md)
+   $out/findings.png         one figure
    $out/tasks.h5             the questions as token ids (docs/format-tasks.md)
    $cola --help    the program; try: $cola show $out/run.h5
+
+   The report with every figure and tree, for a browser (docs/report.md):
+   file://$(realpath "$out/report.html")
 TEXT

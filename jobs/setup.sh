@@ -10,7 +10,7 @@ usage: jobs/setup.sh [demo|tests|compare]
 
   demo     what building and jobs/demo.sh need (the default)
   tests    that, and what tests/run.sh needs: cmocka, clang with its fuzzer and formatter, h5dump, chromium,
-           pytest, ruff, pyarrow
+           pytest, ruff, mypy, pyarrow
   compare  what demo needs, and torch for cola-hf-loop: 0.6 GB to download, 1.3 GB in .venv
 
 Debian packages are installed with apt-get, as root or through sudo. Without either, or on another distribution,

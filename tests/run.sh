@@ -99,6 +99,10 @@ check_python() {
     .venv/bin/ruff check jobs tests analysis && .venv/bin/ruff format --check jobs tests analysis
 }
 
+check_types() {
+    .venv/bin/python -m mypy --config-file analysis/pyproject.toml analysis/src
+}
+
 # fuzz NAME: seeds are only read; new finds and crashes stay under build/
 fuzz() {
     local seeds=() finds=build/fuzz-finds/$1
@@ -144,6 +148,7 @@ step fetch-model .venv/bin/python jobs/fetch_model.py --out models/SmolLM2-135M-
 
 step format-c check_c_format
 step format-python check_python
+step types-python check_types
 step format-shell check_shell
 
 if step build-tests build tests; then

@@ -119,7 +119,7 @@ def test_the_command_says_how_found_chains_do_elsewhere(
     assert main([*files, "--out", str(tmp_path / "out")]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "x.h5: the chains found for 3 samples (corrected (W->C)) of xxh3:22222222" in said
-    assert "each chain on each sample but its own" in said
+    assert "both, each run on all of 7 samples but its own" in said
     page = (tmp_path / "out" / "tables" / "other_samples.md").read_text()
     assert page.count("\n| ") == 2 + 8 and "n = 7" in page
     assert (tmp_path / "out" / "figures" / "other_samples.svg").stat().st_size > 1000

@@ -122,8 +122,8 @@ def _robust(frame: pd.DataFrame | None) -> list[str]:
         if row["what"] != "found chain" or not row["n"]:
             continue
         text = (
-            f"{row['asked']}: of the {row['n']} samples ({row['group']}) of {row['model']}, {row['task']} "
-            f"that were asked differently, the found chain is right each time for {_percent(row, 'share')}"
+            f"{row['asked']}: of the {_samples(row['n'])} ({row['group']}) of {_setting(row)} that were "
+            f"asked differently, the found chain is right each time for {_percent(row, 'share')}"
         )
         if _is(row["control_share"]):
             text += (
@@ -139,17 +139,15 @@ def _elsewhere(frame: pd.DataFrame | None) -> list[str]:
     """Found chains on the samples that they were not found for: one paragraph a run and group of chains."""
     told = []
     keys = ["model", "task", "preset", "space", "table", "chains"]
-    for (model, task, preset, space, table, chains), rows in (
-        [] if frame is None else frame.groupby(keys, sort=False)
-    ):
+    for (*_, table, chains), rows in [] if frame is None else frame.groupby(keys, sort=False):
         by = {row["measured"]: row for row in rows.to_dict("records")}
         whole = by[ALL]
         if not _is(whole["share"]):
             continue
         text = (
-            f"{table}: the chains found for {whole['n_chains']} samples ({chains}) of {model}, {task}, "
-            f"{preset}, {SPACES.get(space, space)} answer the other {whole['n']} samples right for "
-            f"{_percent(whole, 'share')}, each chain on each sample but its own; the base chain does for "
+            f"{table}: the chains found for {_samples(whole['n_chains'])} ({chains}) of {_setting(whole)}, "
+            f"each run on all of {_samples(whole['n'])} but its own, are right for "
+            f"{_percent(whole, 'share')}; the base chain is on the same ones for "
             f"{100 * whole['base_share']:.1f} %. {_against_base(whole)}"
         )
         if NEITHER in by and _is(by[NEITHER]["difference"]):
@@ -201,6 +199,14 @@ def _menu(frame: pd.DataFrame | None) -> list[str]:
             text += f"; a menu of as many reaches the answer that the control drew for {drawn}"
         told.append(text + ". Choosing among them takes a router that this does not measure.")
     return told
+
+
+def _setting(row: Row) -> str:
+    return f"{row['model']}, {row['task']}, {row['preset']}, {SPACES.get(row['space'], row['space'])}"
+
+
+def _samples(n: Any) -> str:
+    return f"{_n(n)} sample{'' if int(n) == 1 else 's'}"
 
 
 def _percent(row: Row, value: str) -> str:
