@@ -9,6 +9,7 @@ counted.
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +41,8 @@ SETTING = ["model", "task", "preset"]
 COLUMNS_OF_PANELS = 3
 PANEL = (4.6, 3.2)
 """Inches."""
+WIDEST_TITLE = 46
+"""Characters of a line that a panel has room for."""
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -73,7 +76,7 @@ def panels(frame: pd.DataFrame, by: list[str], title: str) -> tuple[Figure, list
         found = []
         for (key, rows), panel in zip(groups, axes.flat, strict=False):
             name = ", ".join(str(part) for part in key if part != "")
-            panel.set_title(name, loc="left")
+            panel.set_title("\n".join(textwrap.wrap(name, WIDEST_TITLE)), loc="left")
             panel.grid(axis="y", color="0.9")
             found.append((name, rows, panel))
     return figure, found

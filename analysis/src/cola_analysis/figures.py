@@ -173,7 +173,8 @@ def compute_saved(frame: pd.DataFrame) -> Figure:
     for _, rows, axes in found:
         for space, colour, marker, chosen in by_space(rows):
             points(axes, np.arange(len(chosen)), chosen, "saved", colour, marker, SPACES.get(space, space))
-            names = [f"{unit},\n{over}" for unit, over in zip(chosen["unit"], chosen["over"], strict=True)]
+            pairs = zip(chosen["unit"], chosen["over"], strict=True)
+            names = [f"{unit},\n{over.replace(' right', chr(10) + 'right')}" for unit, over in pairs]
             axes.set_xticks(range(len(chosen)), names, fontsize=7)
         axes.set_xlim(-0.5, rows.groupby("space").size().max() - 0.3)
         axes.set_ylim(min(0, axes.get_ylim()[0]), None)
@@ -232,6 +233,7 @@ def robustness(frame: pd.DataFrame) -> Figure:
             points(axes, np.arange(len(chosen)) + shift, chosen, "share", colour, marker, what)
         groups = list(dict.fromkeys(rows["group"]))
         axes.set_xticks(range(len(groups)), groups)
+        axes.set_xlim(-0.6, len(groups) - 0.4)
         _percent(axes)
     return _done(figure, found)
 
