@@ -17,7 +17,7 @@ import pytest
 from synthetic import BASE, SHORT, Chain, CrossFile, File, Sample, base
 
 from cola_analysis import draw, figures
-from cola_analysis.cli import main as cli_main
+from cola_analysis.collect import provenance_table
 from cola_analysis.error import RunError
 from cola_analysis.report import contents_of, main
 from cola_analysis.report_embed import clean, json_block
@@ -111,11 +111,9 @@ def test_the_page_names_every_file_that_it_is_made_of(
     written = out.read_text()
     assert f"asked differently: <bdi>{path}</bdi>" in written and "xxh3:77" in written
     assert "Found chains on other samples" in written and "a menu of 2" in written
-    assert cli_main([run, "--control", control, *more, "--out", str(tmp_path / "out")]) == 0
-    assert (
-        written.count("chains_fingerprint")
-        and "| chains_fingerprint | xxh3:77 |" in (tmp_path / "out" / "findings.md").read_text()
-    )
+    told = provenance_table(load([run], [control]), [path, path, run])
+    assert told.count(f"\n{path}\n") == 1 and told.count(f"\n{run}\n") == 1
+    assert "| chains_fingerprint | xxh3:77 |" in told
 
 
 def test_trees_beyond_the_limit_are_left_out_whole(run: str) -> None:
