@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,15 @@ def whole_file(path: Path, force: bool) -> Iterator[Path]:
         raise RunError(f"{path}: cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_lines(out: str, lines: str, force: bool) -> None:
+    """Lines into the file `out`, or to standard output where it is "-"; RunError as whole_file."""
+    if out == "-":
+        sys.stdout.write(lines)
+        return
+    with whole_file(Path(out), force) as part:
+        part.write_text(lines, encoding="utf-8")
 
 
 def json_text(value: Any) -> str:

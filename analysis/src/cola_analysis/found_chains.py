@@ -13,12 +13,11 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from cola_analysis import __version__
 from cola_analysis.chain_text import print_chain
 from cola_analysis.error import RunError
-from cola_analysis.export_file import whole_file
+from cola_analysis.export_file import write_lines
 from cola_analysis.menu import candidates
 from cola_analysis.read import Run
 from cola_analysis.results import Result, load_one
@@ -94,11 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chains = found_chains(options.run, options.top)
         lines = "".join(json.dumps({"chain": text, "n_found": n}) + "\n" for text, n in chains.items())
-        if options.out == "-":
-            sys.stdout.write(lines)
-        else:
-            with whole_file(Path(options.out), options.force) as part:
-                part.write_text(lines, encoding="utf-8")
+        write_lines(options.out, lines, options.force)
         told = f"{len(chains)} chains, of which {sum(n > 0 for n in chains.values())} were found for a sample"
         print(f"cola-chains: {options.out}: {told}", file=sys.stderr)
     except RunError as error:

@@ -12,13 +12,12 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cola_analysis import __version__
 from cola_analysis.chain_text import print_chain
 from cola_analysis.error import RunError
-from cola_analysis.export_file import whole_file
+from cola_analysis.export_file import write_lines
 from cola_analysis.json_stream import members
 
 ABOUT = """\
@@ -141,11 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 known[1] += wrong
         chains = counts.ranked()[: options.top]
         lines = "".join(_line(chain, *counts.chains[chain]) for chain in chains)
-        if options.out == "-":
-            sys.stdout.write(lines)
-        else:
-            with whole_file(Path(options.out), options.force) as part:
-                part.write_text(lines, encoding="utf-8")
+        write_lines(options.out, lines, options.force)
         told = f"{len(chains)} of {len(counts.chains)} chains of {counts.n_samples} samples"
         print(f"cola-import-chains: {options.out}: {told}", file=sys.stderr)
     except RunError as error:
