@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/search_setup.h"
@@ -21,6 +22,28 @@ static enum cola_status check_out(const struct search_setup *s)
                          "--out %s: it or its journal exists; --resume goes on with it, or give "
                          "another name",
                          s->run_path);
+    return COLA_OK;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return strcmp(a, b) == 0 || (stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+                                 one.st_ino == other.st_ino);
+}
+
+/* --events adds to the end of a file that is there. */
+static enum cola_status check_events(const struct search_setup *s)
+{
+    char journal[4096];
+    if (!s->events_path || strcmp(s->events_path, "-") == 0) return COLA_OK;
+    snprintf(journal, sizeof journal, "%s.journal", s->run_path);
+    const char *const taken[] = {s->tasks_path, s->run_path, journal, s->memo_path, s->worker.recorded_path};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (taken[i] && same_file(s->events_path, taken[i]))
+            return cola_fail(COLA_ERR_USAGE,
+                             "--events %s: that is a file of the search itself; give another name",
+                             s->events_path);
     return COLA_OK;
 }
 
@@ -63,6 +86,7 @@ static enum cola_status search_master(struct cola_comm *comm, const struct searc
 {
     struct cola_tasks *tasks;
     COLA_TRY(check_out(s));
+    COLA_TRY(check_events(s));
     COLA_TRY(cola_tasks_open(s->tasks_path, &tasks));
     enum cola_status status = search_tasks(comm, s, options, tasks);
     cola_tasks_close(tasks);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/alive.h"
 #include "cluster/cross.h"
 #include "cola/clock.h"
 #include "cola/log.h"
@@ -87,14 +88,6 @@ static void report_summary(struct cross *x, const struct cola_cross_totals *tota
                          (unsigned long long)totals->n_non_finite, (unsigned long long)totals->n_crashed);
 }
 
-/* Evaluations that are out are suspects after a crash, and only then. A worker's crash looks like this to the
- * master: mpirun sends TERM, or the transport fails. */
-static bool may_be_a_crash(const struct cross *x, enum cola_status status)
-{
-    bool one_process = strcmp(x->m.comm->ops->name, "local") == 0; /* a crash would have taken us along */
-    return !one_process && (status == COLA_ERR_STOPPED || status == COLA_ERR_LIBRARY);
-}
-
 /* Commits, and makes the table of what there is. The failure that led here keeps its words. */
 static enum cola_status put_away(struct cross *x, enum cola_status status)
 {
@@ -103,7 +96,7 @@ static enum cola_status put_away(struct cross *x, enum cola_status status)
     snprintf(text, sizeof text, "%s", cola_error_text());
     cola_progress_clear(&x->m.progress);
     enum cola_status last = COLA_OK;
-    if (x->m.n_out && !may_be_a_crash(x, status)) last = cola_cross_ended(x->record);
+    if (x->m.n_out && !cola_master_may_be_a_crash(&x->m, status)) last = cola_cross_ended(x->record);
     if (last == COLA_OK) last = cola_cross_commit(x->record);
     if (last == COLA_OK) last = cola_cross_finish(x->record, &totals);
     if (last == COLA_OK && (status == COLA_OK || status == COLA_ERR_STOPPED)) report_summary(x, &totals);

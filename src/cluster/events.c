@@ -3,6 +3,7 @@
  * it begins; one that cannot be written later is said once and given up, for the search is worth more. */
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ enum cola_status cola_events_open(struct cola_master *m)
     if (!path) return COLA_OK;
     COLA_TRY(cola_alloc((void **)&m->events, 1, sizeof *m->events, "events"));
     m->events->to = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
+    signal(SIGPIPE, SIG_IGN); /* a reader that left is a failed write, said once */
     if (!m->events->to)
         return cola_fail(COLA_ERR_IO, "--events %s: cannot be opened: %s", path, strerror(errno));
     return COLA_OK;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/alive.h"
 #include "cluster/master.h"
 #include "cola/clock.h"
 #include "cola/log.h"
@@ -155,14 +156,6 @@ static enum cola_status search_all(struct cola_master *m)
     return COLA_OK;
 }
 
-/* Requests that are out are suspects after a crash, and only then. A worker's crash looks like this to the
- * master: mpirun sends TERM, or the transport fails. */
-static bool may_be_a_crash(const struct cola_master *m, enum cola_status status)
-{
-    bool one_process = strcmp(m->comm->ops->name, "local") == 0; /* a crash would have taken us along */
-    return !one_process && (status == COLA_ERR_STOPPED || status == COLA_ERR_LIBRARY);
-}
-
 /* Commit and fold what there is. The failure that led here keeps its words; one of the last fold gets said
  * only if nothing failed before. */
 static enum cola_status put_away(struct cola_master *m, enum cola_status status)
@@ -171,7 +164,7 @@ static enum cola_status put_away(struct cola_master *m, enum cola_status status)
     snprintf(text, sizeof text, "%s", cola_error_text());
     cola_progress_clear(&m->progress);
     enum cola_status last = COLA_OK;
-    if (m->n_out && !may_be_a_crash(m, status)) last = cola_record_ended(m->record);
+    if (m->n_out && !cola_master_may_be_a_crash(m, status)) last = cola_record_ended(m->record);
     if (last == COLA_OK) last = cola_record_commit(m->record);
     if (last == COLA_OK) last = fold(m);
     if (status == COLA_OK || (status == COLA_ERR_STOPPED && last != COLA_OK)) return last;

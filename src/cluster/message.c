@@ -189,6 +189,8 @@ static void code_hello(struct coder *c, struct cola_hello *m)
     code_uint(c, &m->memory_bytes, 8);
     code_uint(c, &m->batch_bytes, 8);
     code_uint(c, &m->state_bytes, 8);
+    code_uint(c, &m->node_id, 8);
+    code_u32(c, &m->pid);
     code_f32(c, &m->load_s);
     if (m->n_layers < 1 || m->n_layers > COLA_LAYERS_MAX) refuse(c, "has an impossible number of layers");
     if (m->credit < 1) refuse(c, "offers no credit");

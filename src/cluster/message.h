@@ -57,7 +57,9 @@ struct cola_hello {
     uint64_t memory_bytes; /* the bound of its engine; 0: none */
     uint64_t batch_bytes;  /* buffers of a batch */
     uint64_t state_bytes;  /* shared states take at most; UINT64_MAX: no bound */
-    float load_s;          /* seconds from START to HELLO */
+    uint64_t node_id;      /* alive.c: of the kernel and namespace of pid; 0: not known */
+    uint32_t pid;
+    float load_s; /* seconds from START to HELLO */
 };
 
 struct cola_request_message {
