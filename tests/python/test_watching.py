@@ -252,3 +252,30 @@ def test_events_that_cannot_be_written_do_not_end_the_search(
     done = cola(program, *search_line(tasks, run, "--simulations", "5", "--events", "/dev/full"))
     assert done.stderr.count("cannot be written") == 1
     assert run.exists()
+
+
+def test_events_do_not_go_into_the_files_of_the_search(program: Path, tasks: Path, tmp_path: Path) -> None:
+    """--events adds to a file that is there: never to what the search reads or writes, by whatever name."""
+    run, link = tmp_path / "run.h5", tmp_path / "link"
+    link.symlink_to(tasks)
+    before = tasks.read_bytes()
+    for events in (tasks, link, run, run.with_name("run.h5.journal")):
+        done = cola(
+            program, *search_line(tasks, run, "--simulations", "2", "--events", str(events)), expect=2
+        )
+        assert "a file of the search itself" in done.stderr
+    assert tasks.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "tasks.h5"]
+
+
+def test_a_reader_of_events_that_leaves_ends_no_search(program: Path, tasks: Path, tmp_path: Path) -> None:
+    """As `| head -n 1` does."""
+    run = tmp_path / "run.h5"
+    line = [str(program), *search_line(tasks, run, "--simulations", "20", "--events", "-")]
+    process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(timeout=100) == 0, said
+    assert said.count("cannot be written") == 1
+    assert run.exists()
