@@ -2,6 +2,7 @@
  * print. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/cross_show.h"
@@ -77,13 +78,28 @@ static enum cola_status print_json(const struct cola_run *run, const char *path,
     return COLA_OK;
 }
 
+/* What is no run never becomes one; beside a journal it will be written anew. */
+static enum cola_status check_followed(const char *path)
+{
+    char journal[4096];
+    struct cola_run *run = NULL;
+    if (cola_cross_is(path))
+        return cola_fail(COLA_ERR_USAGE, "%s: --follow is for a run, this is a table of cola cross", path);
+    snprintf(journal, sizeof journal, "%s.journal", path);
+    if (access(path, F_OK) != 0 || access(journal, F_OK) == 0) return COLA_OK;
+    enum cola_status status = cola_run_open(path, &run);
+    cola_run_close(run);
+    return status;
+}
+
 static enum cola_status follow(const struct cola_options *options)
 {
     for (const char *const *name = (const char *const[]){"sample", "digest", "limit", NULL}; *name; name++)
         if (cola_options_given(options, *name))
             return cola_fail(COLA_ERR_USAGE, "--follow and --%s: give one of the two", *name);
-    return cola_show_follow(cola_options_argument(options, 0), cola_options_real(options, "interval"),
-                            cola_options_flag(options, "json"));
+    const char *path = cola_options_argument(options, 0);
+    COLA_TRY(check_followed(path));
+    return cola_show_follow(path, cola_options_real(options, "interval"), cola_options_flag(options, "json"));
 }
 
 /* A table of `cola cross` is another kind of file. */

@@ -279,3 +279,12 @@ def test_a_reader_of_events_that_leaves_ends_no_search(program: Path, tasks: Pat
     assert process.wait(timeout=100) == 0, said
     assert said.count("cannot be written") == 1
     assert run.exists()
+
+
+def test_what_is_no_run_is_not_waited_for(program: Path, tasks: Path, tmp_path: Path) -> None:
+    """A table of `cola cross` is refused by name, any other file by what it is; nothing there is waited for."""
+    chains, table = tmp_path / "chains.jsonl", tmp_path / "x.h5"
+    chains.write_text('{"chain": "0-3"}\n', encoding="utf-8")
+    cola(program, "cross", "--tasks", tasks, "--model", TINY, "--chains", chains, "--out", table, "--quiet")
+    assert "--follow is for a run" in cola(program, "show", table, "--follow", expect=2).stderr
+    assert str(tasks) in cola(program, "show", tasks, "--follow", expect=1).stderr
