@@ -282,7 +282,7 @@ def test_a_reader_of_events_that_leaves_ends_no_search(program: Path, tasks: Pat
 
 
 def test_what_is_no_run_is_not_waited_for(program: Path, tasks: Path, tmp_path: Path) -> None:
-    """A table of `cola cross` is refused by name, any other file by what it is; nothing there is waited for."""
+    """A table of `cola cross` is refused by name, any other file by what it is."""
     chains, table = tmp_path / "chains.jsonl", tmp_path / "x.h5"
     chains.write_text('{"chain": "0-3"}\n', encoding="utf-8")
     cola(program, "cross", "--tasks", tasks, "--model", TINY, "--chains", chains, "--out", table, "--quiet")
