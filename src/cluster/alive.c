@@ -6,19 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "cluster/master.h"
 
-/* The numbers of processes are those of one kernel and one namespace. */
-uint64_t cola_node_id(void)
+void cola_node_name(char text[COLA_NODE_TEXT])
 {
-    char text[256] = "";
     size_t n = 0;
     FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (boot) n = fread(text, 1, 64, boot), fclose(boot);
-    ssize_t more = readlink("/proc/self/ns/pid", text + n, sizeof text - n);
-    return n && more > 0 ? XXH3_64bits(text, n + (size_t)more) : 0;
+    if (boot) n = fread(text, 1, 36, boot), fclose(boot);
+    ssize_t more = readlink("/proc/self/ns/pid", text + n, COLA_NODE_TEXT - 1 - n);
+    text[n && more > 0 ? n + (size_t)more : 0] = 0;
 }
 
 /* Neither gone nor a zombie. */
@@ -35,10 +32,11 @@ static bool is_alive(uint32_t pid)
 
 static bool all_workers_live(const struct cola_master *m)
 {
-    uint64_t here = cola_node_id();
+    char here[COLA_NODE_TEXT];
+    cola_node_name(here);
     for (uint32_t i = 1; i <= m->n_workers; i++) {
         const struct cola_hello *h = &m->worker[i].hello;
-        if (!m->worker[i].ready || !here || h->node_id != here || !is_alive(h->pid)) return false;
+        if (!m->worker[i].ready || !*here || strcmp(h->node, here) != 0 || !is_alive(h->pid)) return false;
     }
     return true;
 }

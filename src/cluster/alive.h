@@ -4,14 +4,14 @@
 #define COLA_CLUSTER_ALIVE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "cola/status.h"
+#include "cluster/message.h"
 
 struct cola_master;
 
-/* Of this process's kernel and namespace, in which process numbers mean something; 0: not known. */
-uint64_t cola_node_id(void);
+/* Of this process's kernel and namespace, in which process numbers mean something: its boot id and its
+ * namespace; empty: not known. */
+void cola_node_name(char text[COLA_NODE_TEXT]);
 
 /* Whether requests that are out when the master ends with this status may have crashed their worker: then
  * they become suspects (docs/format-journal.md). False where it is known that they did not. */

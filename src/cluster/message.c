@@ -176,6 +176,7 @@ static void code_hello(struct coder *c, struct cola_hello *m)
     code_text(c, m->backend, sizeof m->backend);
     code_text(c, m->device, sizeof m->device);
     code_text(c, m->host, sizeof m->host);
+    code_text(c, m->node, sizeof m->node);
     code_text(c, m->model_fingerprint, sizeof m->model_fingerprint);
     code_text(c, m->numerics_id, sizeof m->numerics_id);
     code_u32(c, &m->n_layers);
@@ -189,7 +190,6 @@ static void code_hello(struct coder *c, struct cola_hello *m)
     code_uint(c, &m->memory_bytes, 8);
     code_uint(c, &m->batch_bytes, 8);
     code_uint(c, &m->state_bytes, 8);
-    code_uint(c, &m->node_id, 8);
     code_u32(c, &m->pid);
     code_f32(c, &m->load_s);
     if (m->n_layers < 1 || m->n_layers > COLA_LAYERS_MAX) refuse(c, "has an impossible number of layers");

@@ -35,6 +35,8 @@ enum cola_message_kind {
     COLA_MESSAGE_ERROR = 8     /* worker -> master, last: what failed */
 };
 
+enum { COLA_NODE_TEXT = 96 };
+
 struct cola_start {
     uint32_t n_samples;   /* rows of tasks.h5: sample indices are below */
     uint64_t sharing_key; /* of this run: workers of one node share their weights by it; 0: they do not */
@@ -42,10 +44,11 @@ struct cola_start {
 };
 
 struct cola_hello {
-    char program[64]; /* version and commit */
-    char backend[32]; /* "cpu" */
-    char device[128]; /* "avx512, 2 threads" */
-    char host[256];   /* for people */
+    char program[64];          /* version and commit */
+    char backend[32];          /* "cpu" */
+    char device[128];          /* "avx512, 2 threads" */
+    char host[256];            /* for people */
+    char node[COLA_NODE_TEXT]; /* alive.h; empty: not known */
     char model_fingerprint[COLA_HASH_TEXT];
     char numerics_id[32];
     uint32_t n_layers, n_vocab, max_positions; /* of the model */
@@ -57,9 +60,8 @@ struct cola_hello {
     uint64_t memory_bytes; /* the bound of its engine; 0: none */
     uint64_t batch_bytes;  /* buffers of a batch */
     uint64_t state_bytes;  /* shared states take at most; UINT64_MAX: no bound */
-    uint64_t node_id;      /* alive.c: of the kernel and namespace of pid; 0: not known */
-    uint32_t pid;
-    float load_s; /* seconds from START to HELLO */
+    uint32_t pid;          /* on `node` */
+    float load_s;          /* seconds from START to HELLO */
 };
 
 struct cola_request_message {

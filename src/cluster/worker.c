@@ -100,7 +100,7 @@ static enum cola_status on_start(struct worker *w, const struct cola_start *star
     COLA_TRY(make_slots(w));
     snprintf(h->program, sizeof h->program, "%s %.40s", cola_build_version(), cola_build_git_hash());
     if (gethostname(h->host, sizeof h->host - 1) != 0) snprintf(h->host, sizeof h->host, "unknown host");
-    h->node_id = cola_node_id();
+    cola_node_name(h->node);
     h->pid = (uint32_t)getpid();
     h->credit = w->n_slots;
     h->load_s = (float)(cola_clock_s() - began_s);
