@@ -33,7 +33,7 @@ die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 packages=(gcc libc6-dev cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-dev libjansson-dev
     libxxhash-dev libdnnl-dev zlib1g-dev python3 python3-venv ca-certificates)
 if [[ $mode == tests ]]; then
-    packages+=(libcmocka-dev clang libclang-rt-14-dev clang-format hdf5-tools
+    packages+=(g++ libcmocka-dev clang libclang-rt-14-dev clang-format hdf5-tools
         slurmctld slurmd slurm-client munge # a private Slurm, tests/slurm
         chromium) # the report, tests/python/test_report_page.py
 fi

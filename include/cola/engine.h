@@ -48,10 +48,10 @@ uint32_t cola_engine_rows(const struct cola_sample *sample);
 struct cola_engine_demand cola_engine_demand(const struct cola_sample *sample, uint32_t n_layers);
 
 struct cola_engine_options {
-    const char *backend;   /* "auto", "ref", "cpu"; "cuda" where built */
-    const char *isa;       /* cpu: "auto", "avx2", "avx512", "avx512_bf16": forced in tests of equal bytes */
-    uint32_t n_threads;    /* 0: all cores this process may use */
-    uint32_t max_rows;     /* rows of one layer batch at most; 0: default */
+    const char *backend; /* "auto", "ref", "cpu"; "cuda" where built. "auto" takes a GPU where there is one */
+    const char *isa;     /* cpu: "auto", "avx2", "avx512", "avx512_bf16": forced in tests of equal bytes */
+    uint32_t n_threads;  /* 0: all cores this process may use */
+    uint32_t max_rows;   /* rows of one layer batch at most; 0: default */
     uint32_t max_requests; /* requests in flight at most; 0: default */
     bool bf16;             /* the fast mode (docs/numerics.md, "The bf16 mode"); false: exact f32 */
     /* bf16: who multiplies. "exact" (and NULL): as docs/numerics.md defines, the same bytes on every machine.
@@ -70,6 +70,9 @@ struct cola_engine_options {
      * small that it can. So no request within the demand is refused later. */
     struct cola_engine_demand demand;
     struct cola_weight_sharing sharing; /* {0}: this engine has its own copy of the weights */
+    /* cuda: engines of this machine that may share a GPU, told to all of them alike; 0: each has its own.
+     * sharing.rank says which one this engine takes, also where nothing is shared. */
+    uint32_t ranks_per_gpu;
 };
 
 struct cola_request {

@@ -30,13 +30,20 @@ static enum cola_status bound_memory(const struct cola_options *options, struct 
     return COLA_OK;
 }
 
-static enum cola_status refuse_of_cpu(const struct cola_options *options)
+static enum cola_status refuse_of_others(const struct cola_options *options)
 {
     static const char *const of_cpu[] = {"isa", "bf16-products"};
-    if (strcmp(cola_options_string(options, "backend"), "ref") != 0) return COLA_OK;
+    const char *backend = cola_options_string(options, "backend");
+    bool other = strcmp(backend, "ref") == 0 || strcmp(backend, "cuda") == 0;
+    if (strcmp(backend, "auto") != 0 && strcmp(backend, "cuda") != 0 &&
+        cola_options_given(options, "ranks-per-gpu"))
+        return cola_fail(COLA_ERR_USAGE, "--ranks-per-gpu says nothing to --backend %s: leave it out",
+                         backend);
+    if (!other) return COLA_OK;
     for (size_t i = 0; i < sizeof of_cpu / sizeof *of_cpu; i++)
         if (cola_options_given(options, of_cpu[i]))
-            return cola_fail(COLA_ERR_USAGE, "--%s says nothing to --backend ref: leave it out", of_cpu[i]);
+            return cola_fail(COLA_ERR_USAGE, "--%s says nothing to --backend %s: leave it out", of_cpu[i],
+                             backend);
     return COLA_OK;
 }
 
@@ -46,14 +53,16 @@ enum cola_status cola_cli_engine_options(const struct cola_options *options, str
         return cola_fail(COLA_ERR_USAGE,
                          "--model DIR is needed: a Hugging Face model directory (jobs/fetch_model.py "
                          "makes one)");
-    *out = (struct cola_engine_options){.backend = cola_options_string(options, "backend"),
-                                        .isa = cola_options_string(options, "isa"),
-                                        .n_threads = (uint32_t)cola_options_uint(options, "threads"),
-                                        .bf16 = strcmp(cola_options_string(options, "dtype"), "bf16") == 0,
-                                        .bf16_products = cola_options_string(options, "bf16-products")};
+    *out =
+        (struct cola_engine_options){.backend = cola_options_string(options, "backend"),
+                                     .isa = cola_options_string(options, "isa"),
+                                     .n_threads = (uint32_t)cola_options_uint(options, "threads"),
+                                     .bf16 = strcmp(cola_options_string(options, "dtype"), "bf16") == 0,
+                                     .bf16_products = cola_options_string(options, "bf16-products"),
+                                     .ranks_per_gpu = (uint32_t)cola_options_uint(options, "ranks-per-gpu")};
     if (!out->bf16 && cola_options_given(options, "bf16-products"))
         return cola_fail(COLA_ERR_USAGE, "--bf16-products goes with --dtype bf16");
-    COLA_TRY(refuse_of_cpu(options));
+    COLA_TRY(refuse_of_others(options));
     return bound_memory(options, out);
 }
 

@@ -9,7 +9,8 @@
 /* clang-format off */
 #define COLA_ENGINE_OPTION_TABLE                                                                                      \
     {"model", COLA_OPTION_TEXT, "DIR", NULL, 0, 0, NULL, "Hugging Face model directory; needed"},              \
-    {"backend", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|ref|cpu", "who computes; in f32 all give the same bytes"},    \
+    {"backend", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|ref|cpu|cuda", "who computes; in f32 all give the same bytes"},    \
+    {"ranks-per-gpu", COLA_OPTION_UINT, "N", "1", 1, 64, NULL, "ranks of a machine that may share one of its GPUs"},  \
     {"isa", COLA_OPTION_CHOICE, NULL, "auto", 0, 0, "auto|avx2|avx512|avx512_bf16", "instruction set of the cpu back end"},       \
     {"dtype", COLA_OPTION_CHOICE, NULL, "f32", 0, 0, "f32|bf16", "arithmetic; f32 is exact (docs/numerics.md)"},      \
     {"bf16-products", COLA_OPTION_CHOICE, NULL, "exact", 0, 0, "exact|onednn",                                    \

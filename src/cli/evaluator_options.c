@@ -17,9 +17,9 @@ static enum cola_status refuse_given(const struct cola_options *o, const char *c
 /* What goes only with one kind of evaluator. */
 static enum cola_status refuse_unused(const struct cola_options *o, bool engine, bool recorded)
 {
-    static const char *const of_engine[] = {"model",  "backend",       "isa",
-                                            "dtype",  "bf16-products", "threads",
-                                            "memory", "state-memory",  "no-share-weights"};
+    static const char *const of_engine[] = {
+        "model",        "backend",          "isa",          "dtype", "bf16-products", "threads", "memory",
+        "state-memory", "no-share-weights", "ranks-per-gpu"};
     static const char *const of_synthetic[] = {"synthetic-optima", "synthetic-layers"};
     static const char *const of_others[] = {"latency-ms", "latency-spread"};
     if (!engine) COLA_TRY(refuse_given(o, of_engine, sizeof of_engine / sizeof *of_engine));

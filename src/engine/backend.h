@@ -1,4 +1,4 @@
-/* backend.h - what a device can do: one table of primitive operations, filled by ref, cpu (and later cuda).
+/* backend.h - what a device can do: one table of primitive operations, filled by ref, cpu and cuda.
  *
  * The engine's layer plan (layer.c) and scoring (score.c) are written once over this table. A `float *`
  * marked "device" is memory of the back end: for ref and cpu it is host memory, for cuda it is not, so only
@@ -24,6 +24,10 @@ struct cola_device_options {
     uint32_t n_threads;        /* 0: all cores */
     bool bf16;                 /* the fast mode; COLA_ERR_UNSUPPORTED where there is none */
     const char *bf16_products; /* engine.h; NULL is "exact" */
+    /* cuda: which of the machine's engines this is, how many may share a GPU (0: one), and the bytes that
+     * this one may take in all (0: what there is) */
+    uint32_t rank, ranks_per_gpu;
+    uint64_t memory_bytes;
 };
 
 /* Keys and values of consecutive positions. room 0: rows as the products leave them, device [n, G*d] each, k
@@ -77,6 +81,7 @@ struct cola_pick {
 
 struct cola_backend {
     const char *name;
+    bool own_matrices; /* load_matrix has memory of its own, not to be shared: its room is NULL */
 
     enum cola_status (*open)(const struct cola_device_options *options, struct cola_device **out);
     void (*close)(struct cola_device *device);
@@ -85,6 +90,9 @@ struct cola_backend {
 
     /* Equal texts: load_matrix makes the same bytes of a tensor, so that engines may share them. */
     void (*layout)(const struct cola_device *device, char *text, size_t n_text);
+
+    /* Bytes that this device has for an engine; NULL: its memory is the machine's. */
+    uint64_t (*memory_limit)(const struct cola_device *device);
 
     /* Memory. allocate: n zeroed floats. upload: host to device; download: device to host, waits. */
     enum cola_status (*allocate)(struct cola_device *device, size_t n, const char *what, float **out);
@@ -159,12 +167,13 @@ struct cola_backend {
     double (*measure_bandwidth)(struct cola_device *device, const void *bytes, size_t n, double seconds);
 };
 
-/* The back end of that name; "auto": the fastest that this machine can run. COLA_ERR_UNSUPPORTED names those
- * built. */
-enum cola_status cola_backend_find(const char *name, const struct cola_backend **out);
-const char *cola_backend_names(void); /* "ref cpu" */
+/* The back end of that name; "auto": the fastest that this machine can run in that mode.
+ * COLA_ERR_UNSUPPORTED names those built. */
+enum cola_status cola_backend_find(const char *name, bool bf16, const struct cola_backend **out);
+const char *cola_backend_names(void); /* "ref cpu", "ref cpu cuda" */
 
 extern const struct cola_backend cola_backend_ref;
 extern const struct cola_backend cola_backend_cpu;
+extern const struct cola_backend cola_backend_cuda; /* where built: registry.c */
 
 #endif

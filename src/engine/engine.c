@@ -9,9 +9,14 @@
 #include "cola/memory.h"
 #include "engine/state.h"
 
-/* The bound of this engine alone; 0: none. */
-static uint64_t own_limit(const struct cola_engine_options *o, uint64_t weight_bytes)
+/* The bound of this engine alone; 0: none. A device with memory of its own is not the machine's. */
+static uint64_t own_limit(const struct cola_engine *e, const struct cola_engine_options *o,
+                          uint64_t weight_bytes)
 {
+    if (e->backend->memory_limit) {
+        uint64_t there = e->backend->memory_limit(e->device);
+        return o->memory_bytes && o->memory_bytes < there ? o->memory_bytes : there;
+    }
     uint64_t n = o->sharing.n_ranks ? o->sharing.n_ranks : 1, shared = o->sharing.key ? weight_bytes : 0;
     if (o->memory_bytes || !o->machine_memory_bytes) return o->memory_bytes;
     return shared < o->machine_memory_bytes ? shared + (o->machine_memory_bytes - shared) / n
@@ -29,7 +34,7 @@ enum cola_status cola_engine_bound(struct cola_engine *e, const struct cola_engi
 {
     char all[32], weights[32], batch[32], text[512];
     uint64_t weight_bytes = cola_weights_bytes(e), least = cola_scratch_bytes(e, COLA_LEAST_ROWS);
-    uint64_t limit = own_limit(options, weight_bytes);
+    uint64_t limit = own_limit(e, options, weight_bytes);
     const struct cola_engine_demand *demand = &options->demand;
     e->memory.limit_bytes = limit ? limit : UINT64_MAX;
     if (!limit) return COLA_OK;
@@ -59,7 +64,10 @@ enum cola_status cola_engine_open(const struct cola_model *model, const struct c
     struct cola_device_options device = {.isa = options->isa ? options->isa : "auto",
                                          .n_threads = options->n_threads,
                                          .bf16 = options->bf16,
-                                         .bf16_products = options->bf16_products};
+                                         .bf16_products = options->bf16_products,
+                                         .rank = options->sharing.rank,
+                                         .ranks_per_gpu = options->ranks_per_gpu,
+                                         .memory_bytes = options->memory_bytes};
     COLA_TRY_DONE(cola_alloc((void **)&e, 1, sizeof *e, "engine"));
     e->model = model;
     e->config = cola_model_config(model);
@@ -67,7 +75,8 @@ enum cola_status cola_engine_open(const struct cola_model *model, const struct c
     e->max_requests = options->max_requests ? options->max_requests : COLA_DEFAULT_REQUESTS;
     e->prefixes.limit_bytes = options->state_bytes;
     e->sharing = options->sharing;
-    COLA_TRY_DONE(cola_backend_find(options->backend ? options->backend : "auto", &e->backend));
+    COLA_TRY_DONE(
+        cola_backend_find(options->backend ? options->backend : "auto", options->bf16, &e->backend));
     COLA_TRY_DONE(e->backend->open(&device, &e->device));
     *out = e;
     return COLA_OK;

@@ -61,16 +61,24 @@ static void give_back_for(struct cola_engine *e, uint64_t n_bytes)
     }
 }
 
+/* Where a device has the bytes, but in pieces that are too small. False: nothing is left to free. */
+static bool free_something(struct cola_engine *e)
+{
+    bool kept = e->memory.kept_bytes > 0;
+    cola_memory_give_back(e);
+    return kept || cola_prefix_drop_one(e);
+}
+
 enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out)
 {
     struct cola_memory *m = &e->memory;
     uint64_t n_bytes = n * sizeof(float);
     struct cola_kept_class *class = find_class(m, n);
     float *memory = class && class->n_blocks ? take_kept(m, class) : NULL;
-    if (!memory) {
-        give_back_for(e, n_bytes);
-        COLA_TRY(e->backend->allocate(e->device, n, what, &memory));
-    }
+    enum cola_status status = COLA_OK;
+    if (!memory) give_back_for(e, n_bytes);
+    while (!memory && (status = e->backend->allocate(e->device, n, what, &memory)) != COLA_OK)
+        if (status != COLA_ERR_MEMORY || !free_something(e)) return status;
     m->held_bytes += n_bytes;
     if (m->held_bytes + m->kept_bytes > m->most_bytes) m->most_bytes = m->held_bytes + m->kept_bytes;
     *out = memory;

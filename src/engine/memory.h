@@ -31,7 +31,8 @@ struct cola_memory {
 struct cola_engine;
 
 /* n floats of the device, whatever is in them. Gives kept blocks back where the limit asks for it, but no
- * states: callers made room before. */
+ * states: callers made room before. Where the device still has no room it gives back kept blocks, then
+ * states. */
 enum cola_status cola_memory_allocate(struct cola_engine *e, size_t n, const char *what, float **out);
 void cola_memory_release(struct cola_engine *e, float *memory, size_t n); /* NULL allowed */
 void cola_memory_give_back(struct cola_engine *e);                        /* all kept blocks to the system */

@@ -72,7 +72,7 @@ struct weights {
     const struct cola_tensor *embedding;
     float *final_norm; /* device [D] */
     struct cola_matrix *head;
-    void *room; /* of all matrices, [room_bytes] */
+    void *room; /* of all matrices, [room_bytes]; NULL where the back end has them */
     uint64_t room_bytes;
     struct cola_shared_memory *shared; /* room is its bytes; NULL: pages of this engine */
     uint8_t *next;                     /* while loading: room of the next one */

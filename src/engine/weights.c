@@ -98,6 +98,7 @@ static enum cola_status share_room(struct cola_engine *e)
 static enum cola_status open_room(struct cola_engine *e)
 {
     struct weights *w = &e->weights;
+    if (e->backend->own_matrices) return COLA_OK;
     if (e->sharing.key && e->sharing.n_ranks > 1) COLA_TRY(share_room(e));
     return w->room ? COLA_OK : cola_pages_map(w->room_bytes, true, "weights", &w->room);
 }
@@ -136,7 +137,7 @@ static enum cola_status load_matrix(struct cola_engine *e, const struct cola_ten
 {
     struct weights *w = &e->weights;
     COLA_TRY(e->backend->load_matrix(e->device, tensor, w->next, w->filled, out));
-    w->next += bytes_of(e, tensor);
+    if (w->next) w->next += bytes_of(e, tensor);
     return COLA_OK;
 }
 
@@ -206,6 +207,6 @@ void cola_weights_release(struct cola_engine *e)
     free(w->layer);
     e->backend->release(e->device, w->final_norm);
     e->backend->release_matrix(e->device, w->head);
-    if (!w->shared) cola_pages_unmap(w->room, w->room_bytes);
+    if (!w->shared && w->room) cola_pages_unmap(w->room, w->room_bytes);
     cola_shared_memory_close(w->shared);
 }

@@ -84,8 +84,13 @@ def upward_includes(module: str, text: str) -> list[str]:
 
 
 def source_files() -> list[tuple[str, Path]]:
-    """Every C file of a module, headers of include/cola among them."""
-    files = [(m, p) for m in LEVEL for p in sorted((ROOT / "src" / m).rglob("*.[ch]"))]
+    """Every C and CUDA file of a module, headers of include/cola among them."""
+    files = [
+        (m, p)
+        for m in LEVEL
+        for pattern in ("*.[ch]", "*.cu", "*.cuh")
+        for p in sorted((ROOT / "src" / m).rglob(pattern))
+    ]
     return files + [(PUBLIC[p.stem], p) for p in sorted((ROOT / "include/cola").glob("*.h"))]
 
 
@@ -116,11 +121,17 @@ def test_an_upward_include_is_found() -> None:
         (r"hdf5\.h|H5\w+\.h", r".*_hdf5\.c|src/task/h5\.h"),
         (r"xxhash\.h", r"src/base/hash\.c|src/cli/info_build\.c"),
         (r"immintrin\.h", r"src/engine/cpu/vector_\w+\.h"),
+        (r"cuda\w*\.h", r"src/engine/cuda/(device|launch)\.h"),
     ],
 )
 def test_a_library_has_its_files(header: str, allowed: str) -> None:
     """One file calls MPI; HDF5 stays in files that a build without it leaves out; and so on."""
-    for path in [*sorted((ROOT / "src").rglob("*.[ch]")), *sorted((ROOT / "include").rglob("*.h"))]:
+    sources = (ROOT / "src").rglob
+    for path in [
+        *sorted(sources("*.[ch]")),
+        *sorted(sources("*.cu*")),
+        *sorted((ROOT / "include").rglob("*.h")),
+    ]:
         uses = any(re.fullmatch(header, include) for include in INCLUDE.findall(path.read_text()))
         name = path.relative_to(ROOT).as_posix()
         assert not uses or re.fullmatch(allowed, name), f"{name} includes {header}"
